@@ -1,0 +1,3 @@
+//! The etcd-monitor program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Stubs of etcd's gRPC services, generated from our own .proto files.

@@ -1,0 +1,1 @@
+//! One etcd member or one cluster: connections, TLS, auth, calls, errors.

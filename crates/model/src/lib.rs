@@ -1,0 +1,15 @@
+//! The vocabulary of the project: identifiers, health, findings, events, secrets, time.
+//!
+//! Nothing here does I/O, reads a clock or knows a wire format. Every other crate may depend on
+//! this one; it depends on none of them.
+
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod config_error;
+pub mod event;
+pub mod finding;
+pub mod health;
+pub mod id;
+pub mod secret;
+pub mod severity;

@@ -1,0 +1,1 @@
+//! REST API, exporter, event stream: parse, call, map; no logic.

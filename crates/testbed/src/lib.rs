@@ -1,0 +1,1 @@
+//! Real etcd clusters, faults and a simulated fleet, for tests and the demo.
