@@ -1,0 +1,3 @@
+//! Properties of reader and writer together.
+
+mod round_trip;
