@@ -1,0 +1,162 @@
+//! One call on one member: token, deadline, and once more when the token was refused.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tonic::client::Grpc;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Streaming};
+use tonic_prost::ProstCodec;
+
+use crate::channel::Channel;
+use crate::classify;
+use crate::credentials::Token;
+use crate::error::{Error, ErrorClass, Failure};
+use crate::member::Member;
+use crate::rpc::Rpc;
+
+/// What etcd counts our calls under (`etcd_server_client_requests_total{client_api_version}`).
+const CLIENT_API_VERSION: &str = concat!("etcd-monitor/", env!("CARGO_PKG_VERSION"));
+
+impl Member {
+    /// Makes a call, all of it within `deadline`.
+    pub(crate) async fn unary<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        message: Req,
+        deadline: Duration,
+    ) -> Result<Res, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        let start = Instant::now();
+        let end = start + deadline;
+        let limit = self.connector().config().max_message_bytes;
+        let work = self.authorized(end, |token| {
+            let left = end.duration_since(Instant::now());
+            let request = request(message.clone(), token, Some(left));
+            send(self.channel().clone(), rpc, request, limit)
+        });
+        timeout(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(self.channel().overdue(start, deadline)))
+            .map_err(|failure| Error::new(self.endpoint(), rpc.name, failure))
+    }
+
+    /// Opens a stream of answers within `deadline`.
+    pub(crate) async fn stream<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        message: Req,
+        deadline: Duration,
+    ) -> Result<Streaming<Res>, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        let start = Instant::now();
+        let limit = self.connector().config().max_message_bytes;
+        let work = self.authorized(start + deadline, |token| {
+            let request = request(message.clone(), token, None);
+            let mut grpc = client(self.channel().clone(), limit);
+            async move {
+                grpc.ready().await?;
+                let answer =
+                    grpc.server_streaming(request, rpc.path(), ProstCodec::default()).await;
+                answer.map(tonic::Response::into_inner).map_err(|status| classify::status(&status))
+            }
+        });
+        timeout(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(self.channel().overdue(start, deadline)))
+            .map_err(|failure| Error::new(self.endpoint(), rpc.name, failure))
+    }
+
+    /// Calls `attempt` with our token, and once more with a new one if that was refused.
+    async fn authorized<T, F>(
+        &self,
+        end: Instant,
+        attempt: impl Fn(Option<Token>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let credentials = self.connector().credentials();
+        // Half of what is left: the call itself, even without a token, may tell more.
+        let patience = || end.duration_since(Instant::now()) / 2;
+        let first = credentials.token(self.channel(), self.own_flight(), None, patience()).await;
+        let token = match first {
+            Ok(token) => token,
+            Err(failure) if failure.class == ErrorClass::Auth => return Err(failure),
+            // No quorum to authenticate with, say: older servers answer some calls to anybody.
+            Err(_) => None,
+        };
+        let serial = token.as_ref().map_or(0, |token| token.serial);
+        let failure = match attempt(token).await {
+            Err(failure) if failure.refused_token && credentials.is_configured() => failure,
+            outcome => return outcome,
+        };
+        let flight = self.own_flight();
+        match credentials.token(self.channel(), flight, Some(serial), patience()).await {
+            Ok(Some(token)) if token.serial > serial => attempt(Some(token)).await,
+            Ok(_) => Err(failure),
+            Err(cause) if cause.class == ErrorClass::Auth => Err(cause),
+            Err(cause) => {
+                let text = format!("{}: {}", failure.message, cause.message);
+                Err(Failure::new(ErrorClass::Auth, text)
+                    .with_remedy("it mends itself when the cluster can authenticate again"))
+            }
+        }
+    }
+}
+
+/// Makes a call without deadline and without a second attempt.
+pub(crate) async fn unary<Req, Res>(
+    channel: Channel,
+    rpc: &Rpc<Req, Res>,
+    message: Req,
+    token: Option<Token>,
+    left: Option<Duration>,
+) -> Result<Res, Failure>
+where
+    Req: prost::Message + 'static,
+    Res: prost::Message + Default + 'static,
+{
+    send(channel, rpc, request(message, token, left), usize::MAX).await
+}
+
+fn client(channel: Channel, limit: usize) -> Grpc<Channel> {
+    let origin = channel.origin();
+    Grpc::with_origin(channel, origin).max_decoding_message_size(limit)
+}
+
+async fn send<Req, Res>(
+    channel: Channel,
+    rpc: &Rpc<Req, Res>,
+    request: Request<Req>,
+    limit: usize,
+) -> Result<Res, Failure>
+where
+    Req: prost::Message + 'static,
+    Res: prost::Message + Default + 'static,
+{
+    let mut grpc = client(channel, limit);
+    grpc.ready().await?;
+    let answer = grpc.unary(request, rpc.path(), ProstCodec::default()).await;
+    answer.map(tonic::Response::into_inner).map_err(|status| classify::status(&status))
+}
+
+fn request<Req>(message: Req, token: Option<Token>, left: Option<Duration>) -> Request<Req> {
+    let mut request = Request::new(message);
+    if let Some(left) = left {
+        // The server, too, gives up when nobody waits any more.
+        request.set_timeout(left);
+    }
+    let metadata = request.metadata_mut();
+    metadata.insert("client-api-version", MetadataValue::from_static(CLIENT_API_VERSION));
+    if let Some(token) = token {
+        metadata.insert("token", token.value);
+    }
+    request
+}

@@ -1,0 +1,203 @@
+//! From what tonic, rustls and the kernel say to our classes of failure.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError};
+use tonic::{Code, Status};
+
+use crate::error::{ErrorClass, Failure};
+
+/// What a gRPC status means.
+///
+/// etcd tells many failures apart only by its text, which has been stable since 3.0; the code
+/// decides where the text does not.
+pub(crate) fn status(status: &Status) -> Failure {
+    if let Some(failure) = find::<Failure>(status) {
+        return failure.clone();
+    }
+    if let Some(cause) = status.source() {
+        // Only statuses made on our side have a source: the connection broke.
+        let text = format!("the connection broke: {}", innermost(cause));
+        return Failure::new(ErrorClass::Transport, text);
+    }
+    let text = status.message();
+    let message = text.trim_start_matches("etcdserver: ").to_owned();
+    match by_text(text) {
+        Some(ErrorClass::Auth) if text.contains("invalid user ID or password") => {
+            Failure::new(ErrorClass::Auth, message)
+        }
+        Some(ErrorClass::Auth) => {
+            let remedy = "authentication is on: give a user and password (--user), a token, or a client certificate";
+            Failure::new(ErrorClass::Auth, message).with_remedy(remedy).refused_token()
+        }
+        Some(class) => Failure::new(class, message),
+        None => {
+            let class = by_code(status.code());
+            let message =
+                if message.is_empty() { status.code().description().to_owned() } else { message };
+            let failure = Failure::new(class, message);
+            if status.code() == Code::Unauthenticated { failure.refused_token() } else { failure }
+        }
+    }
+}
+
+fn by_text(text: &str) -> Option<ErrorClass> {
+    const TEXTS: [(&str, ErrorClass); 19] = [
+        ("no leader", ErrorClass::NoLeader),
+        ("leader changed", ErrorClass::NoLeader),
+        ("etcdserver: request timed out", ErrorClass::NoLeader),
+        ("waiting for the applied index took too long", ErrorClass::NoLeader),
+        ("database space exceeded", ErrorClass::Nospace),
+        ("corrupt cluster", ErrorClass::Corrupt),
+        ("too many requests", ErrorClass::TooManyRequests),
+        ("cluster ID mismatch", ErrorClass::ClusterIdMismatch),
+        ("not supported for learner", ErrorClass::Learner),
+        ("has been compacted", ErrorClass::Compacted),
+        ("invalid auth token", ErrorClass::Auth),
+        ("user name is empty", ErrorClass::Auth),
+        ("revision of auth store is old", ErrorClass::Auth),
+        ("authentication failed", ErrorClass::Auth),
+        ("permission denied", ErrorClass::PermissionDenied),
+        ("unknown service etcdserverpb.", ErrorClass::NotEtcd),
+        ("unknown method", ErrorClass::Unsupported),
+        ("not capable", ErrorClass::Unsupported),
+        ("not implemented", ErrorClass::Unsupported),
+    ];
+    TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, class)| *class)
+}
+
+fn by_code(code: Code) -> ErrorClass {
+    match code {
+        Code::DeadlineExceeded => ErrorClass::Deadline,
+        Code::Unauthenticated => ErrorClass::Auth,
+        Code::PermissionDenied => ErrorClass::PermissionDenied,
+        Code::DataLoss => ErrorClass::Corrupt,
+        Code::Unimplemented => ErrorClass::Unsupported,
+        _ => ErrorClass::Other,
+    }
+}
+
+/// What a failed connect means.
+pub(crate) fn connect(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::new(ErrorClass::Refused, "connection refused"),
+        _ => Failure::new(ErrorClass::Transport, format!("cannot connect: {error}")),
+    }
+    .unsent()
+}
+
+/// What an I/O error during or right after the TLS handshake means.
+pub(crate) fn handshake(error: &io::Error) -> Failure {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => tls(error),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Failure::new(ErrorClass::Tls, "TLS handshake failed: the server closed the connection")
+                .with_remedy("if it does not use TLS, give the endpoint as http://")
+        }
+        None => Failure::new(ErrorClass::Transport, format!("TLS handshake failed: {error}")),
+    }
+    .unsent()
+}
+
+fn tls(error: &rustls::Error) -> Failure {
+    let failed = |what: &str| format!("TLS handshake failed: {what}");
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            Failure::new(ErrorClass::NotEtcd, "the server does not speak TLS on this port")
+                .with_remedy("give the endpoint as http://")
+        }
+        rustls::Error::InvalidCertificate(certificate) => {
+            let (what, remedy) = certificate_problem(certificate);
+            Failure::new(ErrorClass::Tls, failed(&what)).with_remedy(remedy)
+        }
+        rustls::Error::AlertReceived(alert) => {
+            let (what, remedy) = alert_problem(*alert);
+            Failure::new(ErrorClass::Tls, failed(&what)).with_remedy(remedy)
+        }
+        other => Failure::new(ErrorClass::Tls, failed(&other.to_string())),
+    }
+    .unsent()
+}
+
+fn certificate_problem(error: &CertificateError) -> (String, &'static str) {
+    let (what, remedy) = match error {
+        CertificateError::UnknownIssuer => (
+            "certificate is signed by an unknown authority",
+            "give the CA that signed it as tls.ca_file (--cacert)",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("the server's certificate has expired", "renew it, or check this machine's clock")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("the server's certificate is not valid yet", "check this machine's clock")
+        }
+        CertificateError::NotValidForName => (
+            "the server's certificate is for other names",
+            "use one of its names as endpoint, or give one as tls.server_name",
+        ),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = presented.join(", ");
+            return (
+                format!("the server's certificate is for other names ({names})"),
+                "use one of its names as endpoint, or give one as tls.server_name",
+            );
+        }
+        CertificateError::Other(other) => {
+            // webpki's word for a CA given where a server certificate is expected.
+            return (format!("the server's certificate is not usable: {other}"), "replace it");
+        }
+        other => return (format!("the server's certificate is not usable: {other}"), "replace it"),
+    };
+    (what.to_owned(), remedy)
+}
+
+fn alert_problem(alert: AlertDescription) -> (String, &'static str) {
+    let (what, remedy) = match alert {
+        AlertDescription::CertificateRequired => (
+            "the server wants a client certificate",
+            "give one as tls.cert_file and tls.key_file (--cert, --key)",
+        ),
+        AlertDescription::BadCertificate
+        | AlertDescription::UnknownCA
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnsupportedCertificate => (
+            "the server does not accept our client certificate",
+            "give one that is signed by the CA that etcd trusts (--cert, --key)",
+        ),
+        AlertDescription::CertificateExpired => {
+            ("our client certificate has expired", "renew it (--cert, --key)")
+        }
+        AlertDescription::CertificateRevoked => {
+            ("our client certificate is revoked", "give another one (--cert, --key)")
+        }
+        other => {
+            let text = format!("the server answered with the alert {other:?}");
+            return (text, "check the TLS settings of both sides");
+        }
+    };
+    (what.to_owned(), remedy)
+}
+
+/// The last cause in a chain, which tends to be the one that says something.
+pub(crate) fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
+/// The first cause of type `T` in a chain.
+pub(crate) fn find<'a, T: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}

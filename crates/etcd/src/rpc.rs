@@ -1,0 +1,60 @@
+//! The calls that we make: name, path on the wire, request and answer of each.
+
+use std::marker::PhantomData;
+
+use etcd_proto::etcdserverpb as pb;
+use http::uri::PathAndQuery;
+
+/// One unary or server-streaming method of one service.
+pub(crate) struct Rpc<Req, Res> {
+    /// As errors name it.
+    pub(crate) name: &'static str,
+    path: &'static str,
+    types: PhantomData<fn(Req) -> Res>,
+}
+
+impl<Req, Res> Rpc<Req, Res> {
+    const fn new(name: &'static str, path: &'static str) -> Self {
+        Self { name, path, types: PhantomData }
+    }
+
+    pub(crate) fn path(&self) -> PathAndQuery {
+        PathAndQuery::from_static(self.path)
+    }
+}
+
+macro_rules! rpcs {
+    ($($constant:ident $service:literal $method:literal $request:ident $response:ident;)*) => {
+        $(pub(crate) const $constant: Rpc<pb::$request, pb::$response> =
+            Rpc::new($method, concat!("/etcdserverpb.", $service, "/", $method));)*
+    };
+}
+
+rpcs! {
+    RANGE "KV" "Range" RangeRequest RangeResponse;
+    PUT "KV" "Put" PutRequest PutResponse;
+    DELETE_RANGE "KV" "DeleteRange" DeleteRangeRequest DeleteRangeResponse;
+    TXN "KV" "Txn" TxnRequest TxnResponse;
+    COMPACT "KV" "Compact" CompactionRequest CompactionResponse;
+    LEASE_GRANT "Lease" "LeaseGrant" LeaseGrantRequest LeaseGrantResponse;
+    LEASE_REVOKE "Lease" "LeaseRevoke" LeaseRevokeRequest LeaseRevokeResponse;
+    MEMBER_ADD "Cluster" "MemberAdd" MemberAddRequest MemberAddResponse;
+    MEMBER_REMOVE "Cluster" "MemberRemove" MemberRemoveRequest MemberRemoveResponse;
+    MEMBER_UPDATE "Cluster" "MemberUpdate" MemberUpdateRequest MemberUpdateResponse;
+    MEMBER_LIST "Cluster" "MemberList" MemberListRequest MemberListResponse;
+    MEMBER_PROMOTE "Cluster" "MemberPromote" MemberPromoteRequest MemberPromoteResponse;
+    ALARM "Maintenance" "Alarm" AlarmRequest AlarmResponse;
+    STATUS "Maintenance" "Status" StatusRequest StatusResponse;
+    DEFRAGMENT "Maintenance" "Defragment" DefragmentRequest DefragmentResponse;
+    HASH_KV "Maintenance" "HashKV" HashKvRequest HashKvResponse;
+    SNAPSHOT "Maintenance" "Snapshot" SnapshotRequest SnapshotResponse;
+    MOVE_LEADER "Maintenance" "MoveLeader" MoveLeaderRequest MoveLeaderResponse;
+    AUTH_ENABLE "Auth" "AuthEnable" AuthEnableRequest AuthEnableResponse;
+    AUTH_DISABLE "Auth" "AuthDisable" AuthDisableRequest AuthDisableResponse;
+    AUTHENTICATE "Auth" "Authenticate" AuthenticateRequest AuthenticateResponse;
+    USER_ADD "Auth" "UserAdd" AuthUserAddRequest AuthUserAddResponse;
+    USER_DELETE "Auth" "UserDelete" AuthUserDeleteRequest AuthUserDeleteResponse;
+    USER_GRANT_ROLE "Auth" "UserGrantRole" AuthUserGrantRoleRequest AuthUserGrantRoleResponse;
+    ROLE_ADD "Auth" "RoleAdd" AuthRoleAddRequest AuthRoleAddResponse;
+    ROLE_GRANT "Auth" "RoleGrantPermission" AuthRoleGrantPermissionRequest AuthRoleGrantPermissionResponse;
+}

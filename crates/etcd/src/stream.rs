@@ -1,0 +1,197 @@
+//! The bytes of one connection, plain or in TLS, with a note of how the server began.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_rustls::client::TlsStream;
+
+use crate::classify;
+use crate::error::{ErrorClass, Failure};
+
+/// What came first from the server.
+#[derive(Debug)]
+enum Opening {
+    Bytes([u8; 5]),
+    Closed,
+    Failed(Failure),
+}
+
+/// How the server began to speak: tells etcd from a web server and TLS from plain text.
+///
+/// hyper would report all of these alike, as a broken connection.
+#[derive(Debug, Default)]
+pub(crate) struct Greeting {
+    opening: OnceLock<Opening>,
+    heard: Notify,
+}
+
+impl Greeting {
+    /// Waits for the server's first bytes.
+    pub(crate) async fn heard(&self) {
+        while self.opening.get().is_none() {
+            self.heard.notified().await;
+        }
+    }
+
+    /// Why what came first is not how an HTTP/2 server begins, if it is not.
+    pub(crate) fn problem(&self, is_tls: bool) -> Option<Failure> {
+        let not_etcd = |text: &'static str| Failure::new(ErrorClass::NotEtcd, text);
+        let problem = match self.opening.get()? {
+            Opening::Bytes(bytes) => match *bytes {
+                // Frame header of SETTINGS: a length of three bytes, type 4.
+                [_, _, _, 4, _] => return None,
+                [b'H', b'T', b'T', b'P', b'/'] => not_etcd("a web server without HTTP/2 answers")
+                    .with_remedy("give etcd's client port; a proxy in between must pass gRPC"),
+                [21 | 22, 3, ..] => not_etcd("the server speaks TLS on this port")
+                    .with_remedy("give the endpoint as https://"),
+                _ => not_etcd("something else than etcd answers")
+                    .with_remedy("give etcd's client port"),
+            },
+            Opening::Closed if is_tls => {
+                Failure::new(ErrorClass::Transport, "the server closed the new connection")
+            }
+            Opening::Closed => not_etcd("the server closed the connection without an answer")
+                .with_remedy("if it uses TLS, give the endpoint as https://"),
+            Opening::Failed(failure) => failure.clone(),
+        };
+        Some(problem.unsent())
+    }
+
+    fn note(&self, opening: Opening) {
+        if self.opening.set(opening).is_ok() {
+            self.heard.notify_waiters();
+            self.heard.notify_one();
+        }
+    }
+}
+
+enum Io {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// One connection.
+pub(crate) struct Stream {
+    io: Io,
+    greeting: Arc<Greeting>,
+    /// First bytes so far, until there are five; `None` when done.
+    first: Option<Vec<u8>>,
+}
+
+impl Stream {
+    pub(crate) fn plain(io: TcpStream) -> Self {
+        Self::new(Io::Plain(io))
+    }
+
+    pub(crate) fn tls(io: TlsStream<TcpStream>) -> Self {
+        Self::new(Io::Tls(Box::new(io)))
+    }
+
+    fn new(io: Io) -> Self {
+        Self { io, greeting: Arc::default(), first: Some(Vec::new()) }
+    }
+
+    pub(crate) fn greeting(&self) -> Arc<Greeting> {
+        self.greeting.clone()
+    }
+
+    fn listen(&mut self, result: io::Result<&[u8]>) {
+        let Some(first) = &mut self.first else { return };
+        let opening = match result {
+            Ok([]) => Opening::Closed,
+            Ok(bytes) => {
+                first.extend_from_slice(&bytes[..bytes.len().min(5 - first.len())]);
+                match first.as_slice().try_into() {
+                    Ok(bytes) => Opening::Bytes(bytes),
+                    Err(_) => return,
+                }
+            }
+            Err(error) => Opening::Failed(classify::handshake(&error)),
+        };
+        self.first = None;
+        self.greeting.note(opening);
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = ready!(match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_read(cx, buffer),
+            Io::Tls(io) => Pin::new(io).poll_read(cx, buffer),
+        });
+        if self.first.is_some() {
+            match &result {
+                Ok(()) => self.listen(Ok(&buffer.filled()[before..])),
+                Err(error) => {
+                    // io::Error does not clone; its kind and inner error are what matters.
+                    let failure = classify::handshake(error);
+                    self.first = None;
+                    self.greeting.note(Opening::Failed(failure));
+                }
+            }
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_write(cx, bytes),
+            Io::Tls(io) => Pin::new(io).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, slices),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.io {
+            Io::Plain(io) => io.is_write_vectored(),
+            Io::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_flush(cx),
+            Io::Tls(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
