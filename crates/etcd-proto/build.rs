@@ -1,4 +1,4 @@
-//! Compiles our `.proto` files into client and server stubs; no protoc is needed.
+//! Compiles our `.proto` files into message types; no protoc is needed.
 
 use std::path::Path;
 
@@ -16,10 +16,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(ROOTS, [Path::new("proto")])?;
     // Keys and values are slices of the received frame instead of copies.
-    tonic_prost_build::configure()
-        .bytes(".")
-        // The transport is ours: see the crate `etcd`.
-        .build_transport(false)
-        .compile_fds(descriptors)?;
+    prost_build::Config::new().bytes(["."]).compile_fds(descriptors)?;
     Ok(())
 }
