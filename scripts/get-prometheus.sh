@@ -23,7 +23,7 @@ if ! [ -x "$cache/prometheus" ] || ! [ -x "$cache/promtool" ]; then
     echo "prometheus could not be downloaded: run 'apt-get update' as root and try again" >&2
     exit 1
   fi
-  dpkg-deb -x "$work"/prometheus_*.deb "$work/root"
-  mv -f "$work"/root/usr/bin/prom* "$cache/"
+  dpkg-deb -x "$work"/prometheus_*.deb "$work/unpacked"
+  mv -f "$work"/unpacked/usr/bin/prom* "$cache/"
 fi
 echo "$cache"
