@@ -165,6 +165,17 @@ impl AlarmKind {
     }
 }
 
+/// As etcdctl prints it.
+impl std::fmt::Display for AlarmKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nospace => f.write_str("NOSPACE"),
+            Self::Corrupt => f.write_str("CORRUPT"),
+            Self::Other(number) => write!(f, "ALARM {number}"),
+        }
+    }
+}
+
 /// One alarm that stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Alarm {

@@ -68,6 +68,9 @@ pub enum FindingState {
 }
 
 impl FindingState {
+    /// Every one, in the order of the declaration.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Open, Self::Clearing, Self::Closed];
+
     /// The name in APIs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,6 +16,9 @@ pub enum Health {
 }
 
 impl Health {
+    /// Every one, in the order of the declaration.
+    pub const ALL: [Self; 3] = [Self::Healthy, Self::Unhealthy, Self::Unknown];
+
     /// The name in APIs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +49,9 @@ pub enum ClusterState {
 }
 
 impl ClusterState {
+    /// Every one, in the order of the declaration.
+    pub const ALL: [Self; 4] = [Self::Healthy, Self::Degraded, Self::Critical, Self::Unknown];
+
     /// The name in APIs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,6 +85,10 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every one, in the order of the declaration.
+    pub const ALL: [Self; 5] =
+        [Self::Leader, Self::Follower, Self::Learner, Self::Unstarted, Self::Unknown];
+
     /// The name in APIs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

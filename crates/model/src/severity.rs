@@ -14,6 +14,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every one, in the order of the declaration.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     /// The name in APIs, metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,1 +1,35 @@
-//! Targets, probes, sweeps, health, detectors, findings and events of a fleet of clusters.
+//! Watching a fleet of etcd clusters: targets, probes, sweeps, health, findings and events.
+//!
+//! Data moves one way. [`probe`] and [`scrape`] ask the members; a [`sweep`] is one picture of what
+//! they said; [`judge`] has it judged by [`picture`], [`health`], [`leader`], [`membership`], the
+//! detectors in [`detect`] and [`findings`], all of them pure, without clock or I/O, and puts their
+//! verdicts together into a [`view`], which is all that the outside reads. `cluster` is the task that
+//! drives this for one cluster, [`record`] holds what it found, [`fleet`] is the set of them.
+
+#![forbid(unsafe_code)]
+
+mod changes;
+mod cluster;
+pub mod config;
+pub mod detect;
+mod discovery;
+pub mod event_log;
+pub mod findings;
+pub mod fleet;
+pub mod health;
+pub mod history;
+pub mod judge;
+pub mod latency;
+pub mod leader;
+pub mod membership;
+pub mod metrics;
+pub mod picture;
+pub mod probe;
+pub mod record;
+pub mod schedule;
+pub mod scrape;
+pub mod sweep;
+mod target;
+pub mod targets;
+pub mod view;
+mod write_probe;

@@ -1,0 +1,262 @@
+//! The life of findings: pending, open, clearing, closed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::finding::{Finding, FindingKind, FindingState, MemberRef};
+use model::id::MemberId;
+use model::severity::Severity;
+
+use crate::detect::{Condition, Hysteresis, hysteresis};
+
+/// Closed findings kept.
+const CLOSED: usize = 500;
+
+/// All findings of a cluster that are not over, and the last ones that are.
+#[derive(Debug, Default)]
+pub struct FindingBook {
+    entries: BTreeMap<Key, Entry>,
+    closed: VecDeque<Arc<Finding>>,
+}
+
+/// A member that does not answer is one trouble, whatever we call it as more becomes known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    family: FindingKind,
+    subject: Subject,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Cluster,
+    Member(MemberId),
+    Endpoint(String),
+}
+
+#[derive(Debug)]
+struct Entry {
+    finding: Arc<Finding>,
+    seen: u32,
+    missed: u32,
+}
+
+/// What became of findings in one sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// A finding is believed now.
+    Opened(Arc<Finding>),
+    /// A finding is over.
+    Closed(Arc<Finding>),
+}
+
+impl FindingBook {
+    /// Takes what the detectors saw in a sweep at `now`.
+    pub fn observe(&mut self, conditions: Vec<Condition>, now: Timestamp) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        let mut seen = BTreeMap::new();
+        for condition in conditions {
+            seen.insert(key(condition.kind, condition.member.as_ref()), condition);
+        }
+        for (key, condition) in &seen {
+            self.see(key, condition, now, &mut turns);
+        }
+        let missed: Vec<Key> =
+            self.entries.keys().filter(|key| !seen.contains_key(key)).cloned().collect();
+        for key in missed {
+            self.miss(&key, now, &mut turns);
+        }
+        turns
+    }
+
+    /// Those that are not over, worst first, then the oldest first.
+    pub fn active(&self) -> Vec<Arc<Finding>> {
+        let mut findings: Vec<_> =
+            self.entries.values().map(|entry| Arc::clone(&entry.finding)).collect();
+        findings.sort_by_key(|f| (std::cmp::Reverse(f.severity), f.since, f.kind));
+        findings
+    }
+
+    /// Those that are over, newest first.
+    pub fn closed(&self) -> impl Iterator<Item = &Arc<Finding>> {
+        self.closed.iter()
+    }
+
+    /// Whether nothing is pending, open or clearing above `Info`.
+    pub fn is_calm(&self) -> bool {
+        self.entries.values().all(|entry| entry.finding.severity == Severity::Info)
+    }
+
+    fn see(&mut self, key: &Key, condition: &Condition, now: Timestamp, turns: &mut Vec<Turn>) {
+        let Hysteresis { raise, .. } = hysteresis(condition.kind);
+        let Some(entry) = self.entries.get_mut(key) else {
+            let mut finding = finding(condition, now);
+            if raise <= 1 {
+                open(&mut finding, now, turns);
+            }
+            let entry = Entry { finding: Arc::new(finding), seen: 1, missed: 0 };
+            self.entries.insert(key.clone(), entry);
+            return;
+        };
+        entry.seen = entry.seen.saturating_add(1);
+        entry.missed = 0;
+        let before = &entry.finding;
+        let mut after = finding(condition, before.since);
+        let was_open = before.opened_at.is_some();
+        if was_open && before.kind == after.kind {
+            after.opened_at = before.opened_at;
+            after.state = FindingState::Open;
+        } else if entry.seen >= raise {
+            if was_open {
+                close(before, now, &mut self.closed, turns);
+            }
+            open(&mut after, now, turns);
+        }
+        if *entry.finding != after {
+            entry.finding = Arc::new(after);
+        }
+    }
+
+    fn miss(&mut self, key: &Key, now: Timestamp, turns: &mut Vec<Turn>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.seen = 0;
+        entry.missed += 1;
+        if entry.finding.opened_at.is_none() {
+            self.entries.remove(key);
+        } else if entry.missed >= hysteresis(entry.finding.kind).clear {
+            close(&entry.finding, now, &mut self.closed, turns);
+            self.entries.remove(key);
+        } else if entry.finding.state != FindingState::Clearing {
+            let clearing = Finding { state: FindingState::Clearing, ..(*entry.finding).clone() };
+            entry.finding = Arc::new(clearing);
+        }
+    }
+}
+
+fn key(kind: FindingKind, member: Option<&MemberRef>) -> Key {
+    let family = match kind {
+        FindingKind::MemberUnreachable => FindingKind::MemberDown,
+        other => other,
+    };
+    let subject = match member {
+        None => Subject::Cluster,
+        Some(member) => {
+            member.id.map_or_else(|| Subject::Endpoint(member.endpoint.clone()), Subject::Member)
+        }
+    };
+    Key { family, subject }
+}
+
+fn finding(condition: &Condition, since: Timestamp) -> Finding {
+    Finding {
+        kind: condition.kind,
+        member: condition.member.clone(),
+        severity: condition.severity,
+        state: FindingState::Pending,
+        since,
+        opened_at: None,
+        closed_at: None,
+        summary: condition.summary.clone(),
+        explanation: condition.explanation.clone(),
+        evidence: condition.evidence.clone(),
+        next_steps: condition.next_steps.clone(),
+    }
+}
+
+fn open(finding: &mut Finding, now: Timestamp, turns: &mut Vec<Turn>) {
+    finding.state = FindingState::Open;
+    finding.opened_at = Some(now);
+    turns.push(Turn::Opened(Arc::new(finding.clone())));
+}
+
+fn close(
+    finding: &Finding,
+    now: Timestamp,
+    closed: &mut VecDeque<Arc<Finding>>,
+    turns: &mut Vec<Turn>,
+) {
+    let over = Finding { state: FindingState::Closed, closed_at: Some(now), ..finding.clone() };
+    let over = Arc::new(over);
+    closed.truncate(CLOSED - 1);
+    closed.push_front(Arc::clone(&over));
+    turns.push(Turn::Closed(over));
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn condition(kind: FindingKind) -> Condition {
+        let member =
+            MemberRef { id: Some(MemberId(1)), name: "m1".into(), endpoint: "m1:2379".into() };
+        Condition {
+            kind,
+            member: Some(member),
+            severity: Severity::Warning,
+            summary: kind.to_string(),
+            explanation: String::new(),
+            evidence: Vec::new(),
+            next_steps: Vec::new(),
+        }
+    }
+
+    /// Feeds one sweep per second; `Some(kind)` is seen, `None` is a clean sweep. Returns the turns
+    /// in words.
+    fn turns(sweeps: &[Option<FindingKind>]) -> (Vec<String>, FindingBook) {
+        let mut book = FindingBook::default();
+        let mut words = Vec::new();
+        for (second, seen) in (0..).zip(sweeps) {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+            for turn in book.observe(seen.iter().map(|kind| condition(*kind)).collect(), now) {
+                words.push(match turn {
+                    Turn::Opened(finding) => format!("{second}s opened {}", finding.kind),
+                    Turn::Closed(finding) => format!("{second}s closed {}", finding.kind),
+                });
+            }
+        }
+        (words, book)
+    }
+
+    const DOWN: Option<FindingKind> = Some(FindingKind::MemberDown);
+    const UNREACHABLE: Option<FindingKind> = Some(FindingKind::MemberUnreachable);
+
+    #[test]
+    fn a_finding_is_believed_after_k_sweeps_and_over_after_m() {
+        let (words, book) = turns(&[DOWN, DOWN, DOWN, None, DOWN, None, None, None]);
+        assert_eq!(words, ["2s opened member_down", "7s closed member_down"]);
+        let closed = book.closed().next().unwrap();
+        assert_eq!(closed.since, Timestamp::UNIX_EPOCH);
+        assert!(book.active().is_empty() && book.is_calm());
+    }
+
+    #[test]
+    fn what_is_seen_once_is_never_told() {
+        let (words, book) = turns(&[DOWN, None, DOWN, DOWN, None]);
+        assert!(words.is_empty());
+        assert!(book.active().is_empty());
+    }
+
+    #[test]
+    fn an_alarm_is_told_at_once() {
+        let alarm = Some(FindingKind::Nospace);
+        assert_eq!(turns(&[alarm, None]).0, ["0s opened nospace", "1s closed nospace"]);
+    }
+
+    #[test]
+    fn an_absent_member_keeps_its_start_when_its_peers_turn_out_to_have_lost_it() {
+        let sweeps = [UNREACHABLE, UNREACHABLE, DOWN, DOWN];
+        assert_eq!(turns(&sweeps).0, ["2s opened member_down"]);
+        let (words, book) = turns(&[UNREACHABLE, UNREACHABLE, UNREACHABLE, DOWN]);
+        assert_eq!(
+            words,
+            [
+                "2s opened member_unreachable",
+                "3s closed member_unreachable",
+                "3s opened member_down"
+            ]
+        );
+        assert_eq!(book.active()[0].since, Timestamp::UNIX_EPOCH);
+    }
+}

@@ -1,0 +1,316 @@
+//! From a sweep to a verdict: the view that the outside reads, and what changed since the last one.
+//!
+//! A judge has a memory but neither clock nor I/O: fed the same sweeps it gives the same verdicts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd::{Alarm, AlarmKind, Endpoint, MemberInfo};
+use jiff::{SignedDuration, Timestamp};
+use model::finding::Finding;
+use model::health::ClusterState;
+use model::id::MemberId;
+
+use crate::changes::{self, Settled};
+use crate::config::Thresholds;
+use crate::detect::{DETECTORS, Window};
+use crate::event_log::NewEvent;
+use crate::findings::{FindingBook, Turn};
+use crate::health::{self, ClusterFacts, Known, Memory};
+use crate::leader::{LeaderSighting, LeaderTracker};
+use crate::membership::MembershipTracker;
+use crate::picture::{self, Picture};
+use crate::sweep::{MemberSweep, Sweep};
+use crate::targets::{self, Configured};
+use crate::view::{ClusterView, MemberView};
+
+/// Pictures that detectors may look back at. Each holds all answers of a sweep, so that a fleet of
+/// hundreds of clusters pays for every one more; what needs a longer view belongs in the figures.
+const WINDOW: usize = 5;
+
+/// What a judge is told once.
+#[derive(Debug, Clone)]
+pub struct Brief {
+    /// The cluster's name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its endpoints.
+    pub configured: Configured,
+    /// What is too much.
+    pub thresholds: Thresholds,
+}
+
+/// Judges the sweeps of one cluster, in their order.
+#[derive(Debug)]
+pub struct Judge {
+    brief: Brief,
+    identities: BTreeMap<Endpoint, MemberId>,
+    memories: BTreeMap<Endpoint, Memory>,
+    alarms: Vec<Alarm>,
+    has_quorum: Option<bool>,
+    leader: LeaderTracker,
+    membership: MembershipTracker,
+    findings: FindingBook,
+    window: Vec<Picture>,
+    settled: Settled,
+}
+
+/// What a sweep amounts to.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The new view.
+    pub view: ClusterView,
+    /// What changed, in order.
+    pub events: Vec<NewEvent>,
+    /// Whether nothing looks wrong or undecided: the next sweep may take its time.
+    pub is_calm: bool,
+}
+
+impl Judge {
+    /// A judge that has seen nothing yet.
+    pub fn new(brief: Brief) -> Self {
+        Self {
+            brief,
+            identities: BTreeMap::new(),
+            memories: BTreeMap::new(),
+            alarms: Vec::new(),
+            has_quorum: None,
+            leader: LeaderTracker::default(),
+            membership: MembershipTracker::default(),
+            findings: FindingBook::default(),
+            window: Vec::new(),
+            settled: Settled::default(),
+        }
+    }
+
+    /// The endpoints to ask in the next sweep.
+    pub fn targets(&self) -> Vec<Endpoint> {
+        let members: Vec<MemberInfo> = self.membership.members().values().cloned().collect();
+        targets::targets(&self.brief.configured, &self.identities, &members)
+    }
+
+    /// Takes a changed configuration, or endpoints that discovery found; all that was seen stays.
+    pub fn rebrief(&mut self, brief: Brief) {
+        self.brief = brief;
+    }
+
+    /// What it was told.
+    pub fn brief(&self) -> &Brief {
+        &self.brief
+    }
+
+    /// The member that an endpoint answered as, now or before.
+    pub fn identity(&self, endpoint: &Endpoint) -> Option<MemberId> {
+        self.identities.get(endpoint).copied()
+    }
+
+    /// Findings that are over, newest first.
+    pub fn closed_findings(&self) -> impl Iterator<Item = &Arc<Finding>> {
+        self.findings.closed()
+    }
+
+    /// Judges `sweep`. `slowest` is the slowest probe of the last minute, by p99.
+    pub fn advance(&mut self, sweep: Sweep, slowest: Option<(String, Duration)>) -> Verdict {
+        let now = sweep.closed_at;
+        let mut events = Vec::new();
+        self.remember(&sweep);
+        for change in self.membership.observe(&sweep, now) {
+            events.push(changes::of_membership(&change));
+        }
+        let picture = self.picture(sweep);
+        if let Some(transition) = self.leader.observe(&picture.leader, now) {
+            events.extend(changes::of_leader(&transition));
+        }
+        self.window.push(picture);
+        if self.window.len() > WINDOW {
+            self.window.remove(0);
+        }
+        events.extend(self.detect(now));
+        let view = self.view(slowest);
+        let picture = self.window.last().expect("invariant: a picture was pushed above");
+        events.extend(self.settled.changes(&view, picture));
+        let is_calm = self.is_calm(&view);
+        Verdict { view, events, is_calm }
+    }
+
+    fn newest(&self) -> &Picture {
+        self.window.last().expect("invariant: a picture is pushed before it is looked at")
+    }
+
+    fn remember(&mut self, sweep: &Sweep) {
+        let is_asked = |endpoint: &Endpoint| sweep.members.iter().any(|m| m.endpoint == *endpoint);
+        self.identities.retain(|endpoint, _| is_asked(endpoint));
+        self.memories.retain(|endpoint, _| is_asked(endpoint));
+        for member in &sweep.members {
+            if let Some(status) = member.status.answer() {
+                self.identities.insert(member.endpoint.clone(), status.header.member_id);
+            }
+        }
+        let reports: Vec<&Vec<Alarm>> =
+            sweep.members.iter().filter_map(|member| member.alarms.answer()).collect();
+        // Nobody says that an alarm is gone by not answering.
+        if !reports.is_empty() {
+            self.alarms.clear();
+            for alarm in reports.into_iter().flatten() {
+                if !self.alarms.contains(alarm) {
+                    self.alarms.push(*alarm);
+                }
+            }
+        }
+        self.has_quorum = picture::has_quorum(sweep).or_else(|| {
+            let is_told = sweep.members.iter().any(|member| member.status.answer().is_some());
+            self.has_quorum.filter(|_| is_told)
+        });
+    }
+
+    fn picture(&mut self, sweep: Sweep) -> Picture {
+        // Roles need the leader, and naming the leader needs the members: two passes.
+        let members = self.members(&sweep, None);
+        let leader = picture::leader(&sweep, &members);
+        let leader_id = match &leader {
+            LeaderSighting::Leader(member, _) => member.id,
+            LeaderSighting::Unknown => self.leader.current().and_then(|l| l.member.id),
+            LeaderSighting::Nobody => None,
+        };
+        let members = self.members(&sweep, leader_id);
+        Picture {
+            cluster_id: picture::cluster_id(&sweep),
+            quorum: picture::quorum(&members, self.has_quorum),
+            alarms: self.alarms.clone(),
+            leader,
+            members,
+            sweep: Arc::new(sweep),
+        }
+    }
+
+    /// The listed members by name, then the endpoints that belong to none of them.
+    fn members(&mut self, sweep: &Sweep, leader: Option<MemberId>) -> Vec<MemberView> {
+        let mut views = Vec::new();
+        let mut spoken_for = Vec::new();
+        for (id, listed) in self.membership.members() {
+            let advertised = targets::reachable_urls(&self.brief.configured, listed);
+            let said = picture::endpoint_of(sweep, *id, &self.identities, &advertised);
+            spoken_for.extend(said.map(|member| &member.endpoint));
+            let alarms = alarms_of(&self.alarms, *id);
+            let known = Known { id: Some(*id), listed: Some(listed), alarms: &alarms, leader };
+            views.push(view_with_memory(&mut self.memories, sweep, said, known));
+        }
+        views.sort_by(|a, b| a.name.cmp(&b.name));
+        for said in &sweep.members {
+            let id = self.identities.get(&said.endpoint).copied();
+            let is_listed = id.is_some_and(|id| self.membership.members().contains_key(&id));
+            // A second endpoint of a listed member adds nothing to the first.
+            if is_listed || spoken_for.contains(&&said.endpoint) {
+                continue;
+            }
+            let alarms = id.map(|id| alarms_of(&self.alarms, id)).unwrap_or_default();
+            let known = Known { id, listed: None, alarms: &alarms, leader };
+            views.push(view_with_memory(&mut self.memories, sweep, Some(said), known));
+        }
+        views
+    }
+
+    fn detect(&mut self, now: Timestamp) -> Vec<NewEvent> {
+        let window = Window { cluster: &self.brief.name, pictures: &self.window };
+        let conditions = DETECTORS.iter().flat_map(|detect| detect(&window)).collect();
+        let turns = self.findings.observe(conditions, now);
+        turns
+            .iter()
+            .map(|turn| match turn {
+                Turn::Opened(finding) => changes::of_opened(finding),
+                Turn::Closed(finding) => changes::of_closed(finding),
+            })
+            .collect()
+    }
+
+    fn view(&self, slowest: Option<(String, Duration)>) -> ClusterView {
+        let picture = self.newest();
+        let now = picture.at();
+        let findings = self.findings.active();
+        let hour_ago = now - SignedDuration::from_hours(1);
+        let has_leader = match picture.leader {
+            LeaderSighting::Leader(..) => Some(true),
+            LeaderSighting::Nobody => Some(false),
+            LeaderSighting::Unknown => None,
+        };
+        let (state, reasons) = health::cluster_state(&ClusterFacts {
+            members: &picture.members,
+            quorum: picture.quorum,
+            has_leader,
+            findings: &findings,
+            thresholds: &self.brief.thresholds,
+            leader_changes: self.leader.changes_since(hour_ago),
+            slowest,
+        });
+        let mut versions: Vec<String> = picture
+            .members
+            .iter()
+            .filter_map(|member| member.status.as_ref().map(|status| status.version.clone()))
+            .collect();
+        versions.sort();
+        versions.dedup();
+        ClusterView {
+            name: self.brief.name.clone(),
+            labels: self.brief.labels.clone(),
+            id: picture.cluster_id.or_else(|| self.window.iter().rev().find_map(|p| p.cluster_id)),
+            state,
+            reasons,
+            as_of: Some(now),
+            sweeps: picture.sweep.number,
+            sweep_took: now.duration_since(picture.sweep.started_at).unsigned_abs(),
+            quorum: picture.quorum,
+            leader: self.leader.current().cloned(),
+            leader_changes: self.leader.changes(),
+            leader_history: self.leader.history(),
+            membership_history: self.membership.history(),
+            versions,
+            cluster_version: cluster_version(&picture.sweep),
+            members: picture.members.clone(),
+            findings,
+        }
+    }
+
+    fn is_calm(&self, view: &ClusterView) -> bool {
+        let picture = self.newest();
+        view.state == ClusterState::Healthy
+            && self.findings.is_calm()
+            && !matches!(picture.leader, LeaderSighting::Nobody)
+            && self.settled.is_settled()
+            && picture.sweep.members.iter().all(|member| member.status.waiting.is_none())
+    }
+}
+
+fn alarms_of(alarms: &[Alarm], id: MemberId) -> Vec<AlarmKind> {
+    alarms.iter().filter(|alarm| alarm.member == id).map(|alarm| alarm.kind).collect()
+}
+
+fn view_with_memory(
+    memories: &mut BTreeMap<Endpoint, Memory>,
+    sweep: &Sweep,
+    said: Option<&MemberSweep>,
+    known: Known<'_>,
+) -> MemberView {
+    match said {
+        Some(member) => {
+            let memory = memories.entry(member.endpoint.clone()).or_default();
+            health::member_view(sweep, said, known, memory)
+        }
+        None => health::member_view(sweep, None, known, &mut Memory::default()),
+    }
+}
+
+/// The cluster version, as the member that was scraped last tells it.
+fn cluster_version(sweep: &Sweep) -> Option<String> {
+    sweep
+        .members
+        .iter()
+        .filter_map(|member| member.scrape.as_ref())
+        .filter_map(|scrape| Some((scrape.at, &scrape.version.as_ref()?.etcdcluster)))
+        .max_by_key(|(at, _)| *at)
+        .map(|(_, version)| version.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! What is known of one cluster, written by its task and read by everybody else.
+//!
+//! The view is replaced as a whole; what grows per member sits behind one short lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use etcd::{Endpoint, ErrorClass};
+use jiff::Timestamp;
+use model::clock::Clock;
+use model::finding::{Finding, MemberRef};
+use tokio::sync::watch;
+
+use crate::config::ClusterConfig;
+use crate::event_log::EventLog;
+use crate::history::History;
+use crate::judge::Verdict;
+use crate::latency::{Latencies, LatencySummary, Outcome, Probe, ProbeHistogram, WINDOWS};
+use crate::metrics::figures::Figures;
+use crate::metrics::window::PageWindow;
+use crate::probe::{Reply, proves_the_path};
+use crate::schedule::ScheduleStats;
+use crate::scrape::Scrape;
+use crate::sweep::Call;
+use crate::view::ClusterView;
+
+/// What is known of one cluster.
+pub(crate) struct Record {
+    clock: Arc<dyn Clock>,
+    events: Arc<EventLog>,
+    config: ArcSwap<ClusterConfig>,
+    view: ArcSwap<ClusterView>,
+    closed_findings: ArcSwap<Vec<Arc<Finding>>>,
+    inner: Mutex<Inner>,
+    swept: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Inner {
+    stats: ScheduleStats,
+    members: BTreeMap<Endpoint, MemberRecord>,
+}
+
+/// What grows with time about one endpoint.
+#[derive(Default)]
+struct MemberRecord {
+    latencies: Latencies,
+    pages: PageWindow,
+    figures: Option<Arc<Figures>>,
+    history: History,
+    scrape_error: Option<String>,
+    scraped_at: Option<Timestamp>,
+    slowest: Option<Duration>,
+}
+
+/// The figures of one member.
+#[derive(Debug, Clone)]
+pub struct MemberMetrics {
+    /// Whose.
+    pub member: MemberRef,
+    /// The figures of the last scrape that brought a page; `None` before the first.
+    pub figures: Option<Arc<Figures>>,
+    /// When metrics were last asked for.
+    pub last_scrape_at: Option<Timestamp>,
+    /// Why the last scrape brought no page.
+    pub error: Option<String>,
+}
+
+/// How fast one member answered our probes.
+#[derive(Debug, Clone)]
+pub struct MemberLatencies {
+    /// Whose.
+    pub member: MemberRef,
+    /// One entry per probe and window that has data.
+    pub probes: Vec<ProbeLatency>,
+}
+
+/// How fast one kind of probe was answered.
+#[derive(Debug, Clone)]
+pub struct ProbeLatency {
+    /// The kind.
+    pub probe: Probe,
+    /// Over which time.
+    pub window: Duration,
+    /// The distribution.
+    pub summary: LatencySummary,
+}
+
+/// One figure of one member over time.
+#[derive(Debug, Clone)]
+pub struct MemberSeries {
+    /// Whose.
+    pub member: MemberRef,
+    /// Time and value, oldest first.
+    pub points: Vec<(Timestamp, f64)>,
+}
+
+impl Record {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        events: Arc<EventLog>,
+        config: Arc<ClusterConfig>,
+    ) -> Self {
+        let view = ClusterView::unseen(&config.name, &config.labels, "not looked at yet");
+        Self {
+            clock,
+            events,
+            view: ArcSwap::from_pointee(view),
+            config: ArcSwap::new(config),
+            closed_findings: ArcSwap::default(),
+            inner: Mutex::default(),
+            swept: watch::channel(0).0,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn config(&self) -> Arc<ClusterConfig> {
+        self.config.load_full()
+    }
+
+    pub(crate) fn set_config(&self, config: Arc<ClusterConfig>) {
+        self.config.store(config);
+    }
+
+    pub(crate) fn view(&self) -> Arc<ClusterView> {
+        self.view.load_full()
+    }
+
+    pub(crate) fn closed_findings(&self) -> Arc<Vec<Arc<Finding>>> {
+        self.closed_findings.load_full()
+    }
+
+    pub(crate) fn swept(&self) -> watch::Receiver<u64> {
+        self.swept.subscribe()
+    }
+
+    pub(crate) fn stats(&self) -> ScheduleStats {
+        self.inner().stats
+    }
+
+    // Written by the cluster's task.
+
+    pub(crate) fn sweep_began(&self, late: Duration) {
+        let stats = &mut self.inner().stats;
+        stats.sweeps += 1;
+        stats.sweep_lateness.observe(late);
+    }
+
+    pub(crate) fn scrape_began(&self, late: Duration) {
+        let stats = &mut self.inner().stats;
+        stats.scrapes += 1;
+        stats.scrape_lateness.observe(late);
+    }
+
+    /// Takes the result of a scrape.
+    pub(crate) fn scraped(&self, endpoint: &Endpoint, scrape: &Scrape) {
+        let mut inner = self.inner();
+        inner.stats.scrape_failures += u64::from(scrape.page.is_err());
+        let member = inner.members.entry(endpoint.clone()).or_default();
+        member.scraped_at = Some(scrape.at);
+        member.slowest = slowest(&member.latencies, scrape.at);
+        match &scrape.page {
+            Ok(page) => {
+                member.pages.push(Arc::clone(page));
+                if let Some(figures) = member.pages.figures() {
+                    member.history.push(&figures);
+                    member.figures = Some(Arc::new(figures));
+                }
+                member.scrape_error = None;
+            }
+            Err(error) => member.scrape_error = Some(error.clone()),
+        }
+    }
+
+    /// Takes the latency of a probe.
+    pub(crate) fn probed(&self, endpoint: &Endpoint, reply: &Reply) {
+        let (probe, at, took, outcome) = match reply {
+            Reply::SerializableRead(call) => {
+                (Probe::SerializableRead, call.sent_at, call.took, outcome(call))
+            }
+            Reply::LinearizableRead(call) => {
+                (Probe::LinearizableRead, call.sent_at, call.took, outcome(call))
+            }
+            Reply::Write(call) => (Probe::Write, call.sent_at, call.took, outcome(call)),
+            _ => return,
+        };
+        let Some(outcome) = outcome else { return };
+        let mut inner = self.inner();
+        inner
+            .members
+            .entry(endpoint.clone())
+            .or_default()
+            .latencies
+            .record(probe, at, took, outcome);
+    }
+
+    /// The slowest probe of the last minute, by p99, and whose it was.
+    pub(crate) fn slowest_probe(&self) -> Option<(String, Duration)> {
+        let inner = self.inner();
+        let slowest = inner.members.iter().filter_map(|(endpoint, m)| Some((endpoint, m.slowest?)));
+        slowest.max_by_key(|(_, p99)| *p99).map(|(endpoint, p99)| (endpoint.to_string(), p99))
+    }
+
+    /// Drops what is known of an endpoint that is no longer watched.
+    pub(crate) fn forget(&self, endpoint: &Endpoint) {
+        self.inner().members.remove(endpoint);
+    }
+
+    /// Publishes a verdict: first the view, then the events, so that whoever hears of an event finds
+    /// it in the view.
+    pub(crate) fn publish<'a>(
+        &self,
+        verdict: Verdict,
+        closed: impl Iterator<Item = &'a Arc<Finding>>,
+    ) {
+        let at = verdict.view.as_of.unwrap_or_else(|| self.clock.now());
+        let number = verdict.view.sweeps;
+        let name = verdict.view.name.clone();
+        let known = self.closed_findings.load();
+        let closed: Vec<Arc<Finding>> = closed.cloned().collect();
+        if closed.len() != known.len() || closed.first() != known.first() {
+            self.closed_findings.store(Arc::new(closed));
+        }
+        self.view.store(Arc::new(verdict.view));
+        for event in verdict.events {
+            self.events.append(&name, at, event);
+        }
+        self.swept.send_replace(number);
+    }
+
+    /// Publishes that nothing can be said, and why.
+    pub(crate) fn publish_unseen(&self, reason: &str) {
+        let config = self.config();
+        self.view.store(Arc::new(ClusterView::unseen(&config.name, &config.labels, reason)));
+    }
+
+    // Read by everybody else.
+
+    pub(crate) fn metrics(&self) -> Vec<MemberMetrics> {
+        self.each_member(|member, record| MemberMetrics {
+            member,
+            figures: record.figures.clone(),
+            last_scrape_at: record.scraped_at,
+            error: record.scrape_error.clone(),
+        })
+    }
+
+    pub(crate) fn latencies(&self) -> Vec<MemberLatencies> {
+        let now = self.clock.now();
+        self.each_member(|member, record| MemberLatencies {
+            member,
+            probes: Probe::ALL
+                .into_iter()
+                .flat_map(|probe| WINDOWS.map(|window| (probe, window)))
+                .filter_map(|(probe, window)| {
+                    let summary = record.latencies.summary(probe, window, now)?;
+                    Some(ProbeLatency { probe, window, summary })
+                })
+                .collect(),
+        })
+    }
+
+    pub(crate) fn probe_histograms(&self) -> Vec<(MemberRef, Probe, ProbeHistogram)> {
+        let of_members = self.each_member(|member, record| {
+            let histograms = Probe::ALL.into_iter().filter_map(|probe| {
+                let histogram = record.latencies.histogram(probe);
+                (histogram.count > 0).then(|| (member.clone(), probe, *histogram))
+            });
+            histograms.collect::<Vec<_>>()
+        });
+        of_members.into_iter().flatten().collect()
+    }
+
+    pub(crate) fn history(
+        &self,
+        figure: &str,
+        member: Option<&str>,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<MemberSeries> {
+        let is_wanted = |candidate: &MemberRef| {
+            member.is_none_or(|wanted| {
+                candidate.name == wanted
+                    || candidate.endpoint == wanted
+                    || candidate.id.is_some_and(|id| id.to_string() == wanted)
+            })
+        };
+        let series = self.each_member(|member, record| {
+            is_wanted(&member).then(|| {
+                let points = record.history.range(figure, from, to);
+                MemberSeries { member, points }
+            })
+        });
+        series.into_iter().flatten().collect()
+    }
+
+    /// Applies `read` to every member that is in the view and was asked, in the view's order.
+    fn each_member<T>(&self, mut read: impl FnMut(MemberRef, &MemberRecord) -> T) -> Vec<T> {
+        let view = self.view();
+        let inner = self.inner();
+        let by_name: BTreeMap<String, &MemberRecord> =
+            inner.members.iter().map(|(endpoint, record)| (endpoint.to_string(), record)).collect();
+        view.members
+            .iter()
+            .filter_map(|member| {
+                let record = by_name.get(member.endpoint.as_deref()?)?;
+                Some(read(member.reference(), record))
+            })
+            .collect()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("invariant: no holder of this lock panics")
+    }
+}
+
+/// What a probe's time says about the member's speed; `None`: nothing, since it was never served (no
+/// connection, a learner, a wrong password).
+fn outcome<T>(call: &Call<T>) -> Option<Outcome> {
+    match &call.result {
+        Ok(_) => Some(Outcome::Answered),
+        Err(error) if proves_the_path(error) => Some(Outcome::Answered),
+        Err(error) => match error.class() {
+            ErrorClass::Deadline => Some(Outcome::TimedOut),
+            ErrorClass::NoLeader
+            | ErrorClass::TooManyRequests
+            | ErrorClass::Nospace
+            | ErrorClass::Corrupt => Some(Outcome::Failed),
+            _ => None,
+        },
+    }
+}
+
+/// The slower of the two read probes over the last minute, by p99.
+fn slowest(latencies: &Latencies, now: Timestamp) -> Option<Duration> {
+    [Probe::SerializableRead, Probe::LinearizableRead]
+        .into_iter()
+        .filter_map(|probe| latencies.summary(probe, WINDOWS[0], now)?.quantiles)
+        .map(|quantiles| quantiles.p99)
+        .max()
+}

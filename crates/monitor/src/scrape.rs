@@ -1,0 +1,148 @@
+//! Reading the HTTP side of one member: `/metrics`, `/version` and `/health`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd::{Endpoint, HttpReply, HttpTarget, Member};
+use jiff::Timestamp;
+use model::clock::Clock;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::metrics::page::Page;
+
+/// A page of metrics larger than this is refused: etcd's are about 150 kB.
+const MAX_PAGE_BYTES: usize = 8 << 20;
+
+/// The other answers are a line of JSON.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+/// What the HTTP side of a member said.
+#[derive(Debug)]
+pub struct Scrape {
+    /// When `/metrics` was asked for.
+    pub at: Timestamp,
+    /// The numbers of `/metrics`, or why there are none.
+    pub page: Result<Arc<Page>, String>,
+    /// `/version`; `None` when it did not answer.
+    pub version: Option<VersionAnswer>,
+    /// `/health`; `None` when it did not answer.
+    pub health: Option<HealthAnswer>,
+}
+
+/// The answer of `/version`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct VersionAnswer {
+    /// Server version.
+    pub etcdserver: String,
+    /// Cluster version: the lowest minor of all members; `not_decided` right after bootstrap.
+    pub etcdcluster: String,
+    /// Storage version (3.6 and later).
+    #[serde(default)]
+    pub storage: Option<String>,
+}
+
+/// The answer of `/health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthAnswer {
+    /// The member's own verdict.
+    pub is_healthy: bool,
+    /// Why not (3.5 and later), such as `ALARM NOSPACE`.
+    pub reason: String,
+}
+
+/// Where and how to scrape.
+#[derive(Clone)]
+pub struct Scraper {
+    /// For the time of a scrape.
+    pub clock: Arc<dyn Clock>,
+    /// For each of the three requests.
+    pub deadline: Duration,
+    /// A base URL with `{host}`, where metrics are not on the client URL.
+    pub metrics_url: Option<String>,
+    /// Bounds the pages that the whole process holds at once.
+    pub permits: Arc<Semaphore>,
+}
+
+impl Scraper {
+    /// Asks all three and keeps what came.
+    pub async fn scrape(self, member: Member) -> Scrape {
+        let permit = self.permits.acquire().await;
+        let at = self.clock.now();
+        let page = self.page(&member, at).await;
+        drop(permit);
+        let version = self.small(&member, "/version").await;
+        let health = self.small(&member, "/health").await;
+        Scrape {
+            at,
+            page,
+            version: version.and_then(|reply| serde_json::from_slice(&reply.body).ok()),
+            health: health.and_then(|reply| read_health(reply.status, &reply.body)),
+        }
+    }
+
+    async fn page(&self, member: &Member, at: Timestamp) -> Result<Arc<Page>, String> {
+        let target = self.metrics_target(member.endpoint());
+        let reply = member
+            .http_get(&target, self.deadline, MAX_PAGE_BYTES)
+            .await
+            .map_err(|error| error.to_string())?;
+        if reply.status != 200 {
+            return Err(format!(
+                "{} answered {} with HTTP status {}; if metrics have a URL of their own \
+                 (--listen-metrics-urls), give it as metrics_url",
+                member.endpoint(),
+                target.path(),
+                reply.status
+            ));
+        }
+        Page::parse(&reply.body, at).map(Arc::new).map_err(|error| {
+            format!("{} of {} is no page of metrics: {error}", target.path(), member.endpoint())
+        })
+    }
+
+    async fn small(&self, member: &Member, path: &str) -> Option<HttpReply> {
+        let target = HttpTarget::of_member(path);
+        member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()
+    }
+
+    fn metrics_target(&self, endpoint: &Endpoint) -> HttpTarget {
+        let configured = self.metrics_url.as_ref().and_then(|template| {
+            let host = endpoint.host();
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            HttpTarget::parse(&template.replace("{host}", &host), "/metrics").ok()
+        });
+        configured.unwrap_or_else(|| HttpTarget::of_member("/metrics"))
+    }
+}
+
+/// etcd 3.4 answers `{"health":"true"}`, later ones add a reason; an unhealthy one answers 503.
+fn read_health(status: u16, body: &[u8]) -> Option<HealthAnswer> {
+    #[derive(Deserialize)]
+    struct Answer {
+        health: String,
+        #[serde(default)]
+        reason: String,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    Some(HealthAnswer {
+        is_healthy: status == 200 && answer.health == "true",
+        reason: answer.reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_read_as_every_version_writes_it() {
+        let read = |status, body: &str| read_health(status, body.as_bytes());
+        let healthy = HealthAnswer { is_healthy: true, reason: String::new() };
+        assert_eq!(read(200, r#"{"health":"true"}"#), Some(healthy.clone()));
+        assert_eq!(read(200, r#"{"health":"true","reason":""}"#), Some(healthy));
+        let sick = HealthAnswer { is_healthy: false, reason: "ALARM NOSPACE".into() };
+        assert_eq!(read(503, r#"{"health":"false","reason":"ALARM NOSPACE"}"#), Some(sick));
+        assert_eq!(read(200, "<html>"), None);
+    }
+}

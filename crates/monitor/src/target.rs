@@ -1,0 +1,133 @@
+//! One endpoint that is watched: what is known of it, and which questions are under way.
+
+use std::sync::Arc;
+
+use etcd::{Alarm, Header, Member, MemberList, Status};
+use tokio::time::Instant;
+
+use crate::probe::{Question, Reply};
+use crate::scrape::Scrape;
+use crate::sweep::{Call, MemberSweep, Observed};
+
+/// One endpoint that is watched.
+pub(crate) struct Target {
+    /// Its connection.
+    pub(crate) member: Member,
+    /// When its metrics are to be read next.
+    pub(crate) next_scrape: Instant,
+    /// Whether they are being read.
+    pub(crate) is_scraping: bool,
+    /// The last scrape that ended.
+    pub(crate) scrape: Option<Arc<Scrape>>,
+    status: Slot<Status>,
+    local_members: Slot<MemberList>,
+    members: Slot<MemberList>,
+    alarms: Slot<Vec<Alarm>>,
+    serializable_read: Slot<Header>,
+    linearizable_read: Slot<Header>,
+    write: Slot<()>,
+}
+
+/// One kind of question: its last call, and when the one under way was sent.
+struct Slot<T> {
+    last: Option<Arc<Call<T>>>,
+    sent: Option<Instant>,
+}
+
+impl<T> Slot<T> {
+    fn new() -> Self {
+        Self { last: None, sent: None }
+    }
+
+    fn put(&mut self, call: Call<T>) {
+        self.last = Some(Arc::new(call));
+        self.sent = None;
+    }
+
+    fn observed(&self, now: Instant) -> Observed<T> {
+        Observed {
+            last: self.last.clone(),
+            waiting: self.sent.map(|sent| now.saturating_duration_since(sent)),
+        }
+    }
+}
+
+impl Target {
+    /// An endpoint that was not asked yet.
+    pub(crate) fn new(member: Member, next_scrape: Instant) -> Self {
+        Self {
+            member,
+            next_scrape,
+            is_scraping: false,
+            scrape: None,
+            status: Slot::new(),
+            local_members: Slot::new(),
+            members: Slot::new(),
+            alarms: Slot::new(),
+            serializable_read: Slot::new(),
+            linearizable_read: Slot::new(),
+            write: Slot::new(),
+        }
+    }
+
+    /// Those of `questions` that are not under way; from now on they are.
+    pub(crate) fn begin(&mut self, questions: &[Question], now: Instant) -> Vec<Question> {
+        let mut begun = Vec::with_capacity(questions.len());
+        for question in questions {
+            let sent = self.sent(*question);
+            if sent.is_none() {
+                *sent = Some(now);
+                begun.push(*question);
+            }
+        }
+        begun
+    }
+
+    /// Puts an answer to its question.
+    pub(crate) fn put(&mut self, reply: Reply) {
+        match reply {
+            Reply::Status(call) => self.status.put(call),
+            Reply::LocalMembers(call) => self.local_members.put(call),
+            Reply::Members(call) => self.members.put(call),
+            Reply::Alarms(call) => self.alarms.put(call),
+            Reply::SerializableRead(call) => self.serializable_read.put(call),
+            Reply::LinearizableRead(call) => self.linearizable_read.put(call),
+            Reply::Write(call) => self.write.put(call),
+            Reply::Scrape(scrape) => {
+                self.scrape = Some(Arc::new(scrape));
+                self.is_scraping = false;
+            }
+        }
+    }
+
+    /// What the endpoint said, as of `now`.
+    pub(crate) fn observed(&self, now: Instant) -> MemberSweep {
+        MemberSweep {
+            endpoint: self.member.endpoint().clone(),
+            status: self.status.observed(now),
+            local_members: self.local_members.observed(now),
+            members: self.members.observed(now),
+            alarms: self.alarms.observed(now),
+            serializable_read: self.serializable_read.observed(now),
+            linearizable_read: self.linearizable_read.observed(now),
+            write: self.write.observed(now),
+            scrape: self.scrape.clone(),
+            certificate_expires_at: self
+                .member
+                .server_certificate()
+                .map(|certificate| certificate.not_after),
+        }
+    }
+
+    fn sent(&mut self, question: Question) -> &mut Option<Instant> {
+        match question {
+            Question::Status => &mut self.status.sent,
+            Question::LocalMembers => &mut self.local_members.sent,
+            Question::Members => &mut self.members.sent,
+            Question::Alarms => &mut self.alarms.sent,
+            Question::SerializableRead => &mut self.serializable_read.sent,
+            Question::LinearizableRead => &mut self.linearizable_read.sent,
+            Question::Write => &mut self.write.sent,
+        }
+    }
+}
