@@ -201,3 +201,78 @@ pub(crate) fn find<'a, T: StdError + 'static>(
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_of_etcd_has_its_class() {
+        use ErrorClass as Class;
+        let table = [
+            (Code::Unavailable, "etcdserver: no leader", Class::NoLeader),
+            (Code::Unavailable, "etcdserver: leader changed", Class::NoLeader),
+            (Code::Unavailable, "etcdserver: request timed out", Class::NoLeader),
+            (
+                Code::Unavailable,
+                "etcdserver: request timed out, possibly due to previous leader failure",
+                Class::NoLeader,
+            ),
+            (
+                Code::Unavailable,
+                "etcdserver: request timed out, waiting for the applied index took too long",
+                Class::NoLeader,
+            ),
+            (Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded", Class::Nospace),
+            (Code::ResourceExhausted, "etcdserver: too many requests", Class::TooManyRequests),
+            (Code::DataLoss, "etcdserver: corrupt cluster", Class::Corrupt),
+            (Code::FailedPrecondition, "etcdserver: cluster ID mismatch", Class::ClusterIdMismatch),
+            (Code::FailedPrecondition, "etcdserver: rpc not supported for learner", Class::Learner),
+            (Code::Unavailable, "etcdserver: rpc not supported for learner", Class::Learner),
+            (
+                Code::OutOfRange,
+                "etcdserver: mvcc: required revision has been compacted",
+                Class::Compacted,
+            ),
+            (
+                Code::OutOfRange,
+                "etcdserver: mvcc: required revision is a future revision",
+                Class::Other,
+            ),
+            (Code::Unauthenticated, "etcdserver: invalid auth token", Class::Auth),
+            (Code::InvalidArgument, "etcdserver: user name is empty", Class::Auth),
+            (Code::InvalidArgument, "etcdserver: revision of auth store is old", Class::Auth),
+            (
+                Code::InvalidArgument,
+                "etcdserver: authentication failed, invalid user ID or password",
+                Class::Auth,
+            ),
+            (Code::PermissionDenied, "etcdserver: permission denied", Class::PermissionDenied),
+            (Code::FailedPrecondition, "etcdserver: not leader", Class::Other),
+            (
+                Code::Unimplemented,
+                "unknown method Downgrade for service etcdserverpb.Maintenance",
+                Class::Unsupported,
+            ),
+            (Code::Unimplemented, "unknown service etcdserverpb.KV", Class::NotEtcd),
+            (Code::DeadlineExceeded, "context deadline exceeded", Class::Deadline),
+            (Code::Internal, "whatever", Class::Other),
+        ];
+        for (code, text, class) in table {
+            let failure = status(&Status::new(code, text));
+            assert_eq!(failure.class, class, "{text}");
+            assert!(!failure.message.starts_with("etcdserver"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn only_refused_tokens_are_worth_a_new_one() {
+        let refused = |code, text: &str| status(&Status::new(code, text)).refused_token;
+        assert!(refused(Code::Unauthenticated, "etcdserver: invalid auth token"));
+        assert!(refused(Code::InvalidArgument, "etcdserver: revision of auth store is old"));
+        assert!(refused(Code::InvalidArgument, "etcdserver: user name is empty"));
+        assert!(!refused(Code::PermissionDenied, "etcdserver: permission denied"));
+        let wrong = "etcdserver: authentication failed, invalid user ID or password";
+        assert!(!refused(Code::InvalidArgument, wrong));
+    }
+}

@@ -69,6 +69,12 @@ impl Credentials {
         self.config.user.is_some() || self.is_ready_made()
     }
 
+    /// Whether an Authenticate is under way.
+    #[cfg(test)]
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.flight.is_under_way()
+    }
+
     fn is_ready_made(&self) -> bool {
         self.config.token.is_some() || self.config.token_file.is_some()
     }

@@ -37,6 +37,14 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 }
 
+#[cfg(test)]
+impl<T> Flight<T> {
+    pub(crate) fn is_under_way(&self) -> bool {
+        let slot = self.0.lock().expect("invariant: no holder of this lock panics");
+        slot.as_ref().is_some_and(is_running)
+    }
+}
+
 fn is_running<T>(run: &watch::Receiver<Option<T>>) -> bool {
     run.borrow().is_none() && run.has_changed().is_ok()
 }

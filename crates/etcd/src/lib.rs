@@ -16,6 +16,7 @@ mod config;
 mod connector;
 mod credentials;
 mod dial;
+pub mod dns;
 mod endpoint;
 mod error;
 mod flight;
@@ -25,6 +26,10 @@ mod member;
 mod rpc;
 mod snapshot;
 mod stream;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use answer::{
