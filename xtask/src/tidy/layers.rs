@@ -110,8 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn tests_of_any_crate_may_use_test_clusters() {
-        assert!(problems("etcd", &[("testbed", Some("dev"), true)]).is_empty());
+    fn tests_of_any_crate_may_use_test_clusters_and_its_own_fakes() {
+        let in_tests = [("testbed", Some("dev"), true), ("etcd", Some("dev"), true)];
+        assert!(problems("etcd", &in_tests).is_empty());
         assert_eq!(problems("etcd", &[("testbed", None, true)]).len(), 1);
     }
 
