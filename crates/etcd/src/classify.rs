@@ -87,17 +87,25 @@ pub(crate) fn connect(error: &io::Error) -> Failure {
     .unsent()
 }
 
-/// What an I/O error during or right after the TLS handshake means.
+/// What an I/O error on a TLS connection means before the server has said anything over it.
 pub(crate) fn handshake(error: &io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(error) => tls(error),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Failure::new(ErrorClass::Tls, "TLS handshake failed: the server closed the connection")
+        // A server that does not use TLS closes, but so does a proxy without a live member behind
+        // it: nothing is proven.
+        None if is_close(error.kind()) => {
+            let text = "the server closed the connection during the TLS handshake";
+            Failure::new(ErrorClass::Transport, text)
                 .with_remedy("if it does not use TLS, give the endpoint as http://")
         }
         None => Failure::new(ErrorClass::Transport, format!("TLS handshake failed: {error}")),
     }
     .unsent()
+}
+
+fn is_close(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 fn tls(error: &rustls::Error) -> Failure {

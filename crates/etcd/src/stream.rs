@@ -56,8 +56,12 @@ impl Greeting {
             Opening::Closed if is_tls => {
                 Failure::new(ErrorClass::Transport, "the server closed the new connection")
             }
-            Opening::Closed => not_etcd("the server closed the connection without an answer")
-                .with_remedy("if it uses TLS, give the endpoint as https://"),
+            // So does a proxy without a live member behind it: nothing is proven but silence.
+            Opening::Closed => {
+                let text = "the server closed the connection without an answer";
+                Failure::new(ErrorClass::Transport, text)
+                    .with_remedy("if it uses TLS, give the endpoint as https://")
+            }
             Opening::Failed(failure) => failure.clone(),
         };
         Some(problem.unsent())
@@ -101,7 +105,8 @@ impl Stream {
         self.greeting.clone()
     }
 
-    fn listen(&mut self, result: io::Result<&[u8]>) {
+    /// Notes what the server says first: bytes, an end, or an error.
+    fn listen(&mut self, result: Result<&[u8], &io::Error>) {
         let Some(first) = &mut self.first else { return };
         let opening = match result {
             Ok([]) => Opening::Closed,
@@ -112,10 +117,25 @@ impl Stream {
                     Err(_) => return,
                 }
             }
-            Err(error) => Opening::Failed(classify::handshake(&error)),
+            Err(error) => match self.io {
+                // A close with our bytes still unread arrives as a reset.
+                Io::Plain(_) => Opening::Closed,
+                Io::Tls(_) => Opening::Failed(classify::handshake(error)),
+            },
         };
         self.first = None;
         self.greeting.note(opening);
+    }
+
+    /// Lets a failed write pass until the server's first words are read.
+    ///
+    /// A server that refuses us says why and closes, and our next write may fail before we have
+    /// heard the why. The reading side will end the connection soon enough.
+    fn forgive<T>(&self, result: Poll<io::Result<T>>, pretended: T) -> Poll<io::Result<T>> {
+        match result {
+            Poll::Ready(Err(_)) if self.first.is_some() => Poll::Ready(Ok(pretended)),
+            result => result,
+        }
     }
 }
 
@@ -131,15 +151,7 @@ impl AsyncRead for Stream {
             Io::Tls(io) => Pin::new(io).poll_read(cx, buffer),
         });
         if self.first.is_some() {
-            match &result {
-                Ok(()) => self.listen(Ok(&buffer.filled()[before..])),
-                Err(error) => {
-                    // io::Error does not clone; its kind and inner error are what matters.
-                    let failure = classify::handshake(error);
-                    self.first = None;
-                    self.greeting.note(Opening::Failed(failure));
-                }
-            }
+            self.listen(result.as_ref().map(|()| &buffer.filled()[before..]));
         }
         Poll::Ready(result)
     }
@@ -151,10 +163,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
+        let result = match &mut self.io {
             Io::Plain(io) => Pin::new(io).poll_write(cx, bytes),
             Io::Tls(io) => Pin::new(io).poll_write(cx, bytes),
-        }
+        };
+        self.forgive(result, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -162,10 +175,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
+        let result = match &mut self.io {
             Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, slices),
             Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, slices),
-        }
+        };
+        self.forgive(result, slices.iter().map(|slice| slice.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -176,10 +190,11 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
+        let result = match &mut self.io {
             Io::Plain(io) => Pin::new(io).poll_flush(cx),
             Io::Tls(io) => Pin::new(io).poll_flush(cx),
-        }
+        };
+        self.forgive(result, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

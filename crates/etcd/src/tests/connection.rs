@@ -166,3 +166,40 @@ async fn pages_come_with_status_clock_and_body_and_within_the_limit() {
     let expect = format!("{} GET: /health: the body is larger than 99999 bytes", fake.endpoint());
     assert_eq!(error.to_string(), expect);
 }
+
+/// A relay in front of `target` that can lose a connection as a vanished host does: in silence.
+async fn relay(target: Endpoint) -> (Endpoint, Arc<tokio::sync::Notify>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new(Scheme::Http, "127.0.0.1", listener.local_addr().unwrap().port());
+    let lose = Arc::new(tokio::sync::Notify::new());
+    let lost = Arc::clone(&lose);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (target, lost) = (target.to_string(), Arc::clone(&lost));
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(target).await.unwrap();
+                let relaying = tokio::io::copy_bidirectional(&mut near, &mut far);
+                tokio::select! {
+                    _ = relaying => {}
+                    // Both ends stay open, and nothing passes any more.
+                    () = lost.notified() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (endpoint, lose)
+}
+
+#[tokio::test]
+async fn a_connection_whose_peer_vanished_is_replaced_after_a_few_seconds() {
+    let fake = FakeEtcd::start().await.unwrap();
+    let (endpoint, lose) = relay(fake.endpoint().clone()).await;
+    let member = connector(AuthConfig::default()).member(endpoint);
+    member.status(AMPLE).await.unwrap();
+    lose.notify_waiters();
+    let start = Instant::now();
+    while let Err(error) = member.status(SHORT).await {
+        assert_eq!(error.class(), ErrorClass::Deadline, "{error}");
+        assert!(start.elapsed() < AMPLE, "the connection was never replaced");
+    }
+}

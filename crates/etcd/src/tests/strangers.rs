@@ -66,7 +66,7 @@ async fn a_tls_server_given_as_http_is_told_from_its_alert_or_its_silence() {
 
     let error = status_of(answering(Scheme::Http, b"").await).await;
     let text = "the server closed the connection without an answer; if it uses TLS, give the endpoint as https://";
-    check(&error, ErrorClass::NotEtcd, text);
+    check(&error, ErrorClass::Transport, text);
 }
 
 #[tokio::test]
@@ -77,8 +77,8 @@ async fn a_plain_server_given_as_https_is_told_from_its_words_or_its_silence() {
     check(&error, ErrorClass::NotEtcd, text);
 
     let error = status_of(answering(Scheme::Https, b"").await).await;
-    let text = "TLS handshake failed: the server closed the connection; if it does not use TLS, give the endpoint as http://";
-    check(&error, ErrorClass::Tls, text);
+    let text = "the server closed the connection during the TLS handshake; if it does not use TLS, give the endpoint as http://";
+    check(&error, ErrorClass::Transport, text);
 }
 
 #[tokio::test]
