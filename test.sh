@@ -39,6 +39,7 @@ install_packages() {
   need 'command -v cc' build-essential
   need 'command -v curl' curl
   need 'command -v git' git
+  need 'command -v go' golang-go
   need 'command -v jq' jq
   need 'command -v shellcheck' shellcheck
   need 'python3 -c "import venv, ensurepip"' python3-venv
@@ -70,7 +71,8 @@ install_rust_tools() {
 
 # What the tests look for and leave out, loudly, when it is not there.
 fetch_peers() {
-  local prometheus
+  local go prometheus
+  if go="$(scripts/get-go.sh)"; then export PATH="$go:$PATH"; fi
   step "fetch etcd 3.4, 3.5, 3.6 and 3.7 (minutes, once)"
   scripts/etcd/get.sh || echo "tests of the versions that are missing will be skipped" >&2
   step "fetch prometheus"
