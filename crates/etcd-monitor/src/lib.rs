@@ -1,1 +1,21 @@
-//! The etcd-monitor program.
+//! The etcd-monitor program as a library, so that tests start it in process.
+//!
+//! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
+//! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
+//! tells a person what happens.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod error;
+pub mod logging;
+pub mod version;
+
+/// Writes a line for a person to standard error; a closed one is nobody's loss.
+pub fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -1,3 +1,65 @@
-//! The etcd-monitor program.
+//! The etcd-monitor program: parse, configure, watch, serve, stop.
 
-fn main() {}
+use std::process::ExitCode;
+
+use etcd_monitor::cli::{Cli, commands, exit_code};
+use etcd_monitor::config::SystemEnvironment;
+use etcd_monitor::error::Error;
+use etcd_monitor::{app, say};
+use model::clock::{Clock as _, SystemClock};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match Cli::parse_from_arguments(std::env::args_os()) {
+        Ok(cli) => cli,
+        // Help and version come this way too, and are no mistake.
+        Err(error) => {
+            let code = if error.use_stderr() { exit_code::BAD_ARGUMENTS } else { 0 };
+            // A reader that has seen enough, such as `head`, is no failure.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let outcome = match cli.command {
+        Some(command) => {
+            let now = SystemClock.now();
+            commands::run(command, &SystemEnvironment, now, &mut std::io::stdout().lock())
+        }
+        None => watch(cli),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("etcd-monitor: {}", chain(&error)));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn watch(cli: Cli) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::System("start the runtime", error))?;
+    let outcome = runtime.block_on(app::run(cli.run));
+    // Probes that are under way must not hold the end up.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// An error and what caused it, on one line.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,133 @@
+//! The life of a run: what is started, in which order, and how it ends.
+
+mod demo;
+mod reload;
+mod signals;
+
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use model::clock::{Clock, SystemClock};
+use model::secret::Secret;
+use monitor::fleet::Fleet;
+use server::{BuildInfo, Server, State};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::cli::flags::RunFlags;
+use crate::cli::values::UserPassword;
+use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
+use crate::console::Console;
+use crate::error::Error;
+use crate::version::VERSION;
+use signals::Signals;
+
+/// From the first signal to the end.
+const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// Watches what `flags` say until a signal comes.
+pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let started_at = clock.now();
+    // Taken first: a signal during the start must end it in good order.
+    let mut signals = Signals::take()?;
+    // Only an error when it was done before, as by a test that runs twice in a process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    complete_password(&mut flags)?;
+
+    let console = Console::of_this_process();
+    let demo = if flags.demo { Some(demo::start(&console).await?) } else { None };
+    if let Some(demo) = &demo {
+        flags.cluster.endpoints = demo.endpoints();
+        flags.cluster.cluster_name.get_or_insert_with(|| "demo".to_owned());
+    }
+    let settings = compose(&flags, &SystemEnvironment, clock.now())?;
+    let log = settings.log.init().unwrap_or_default();
+    prepare_data_dir(&settings)?;
+
+    let fleet = Fleet::new(Arc::clone(&clock));
+    let server = Server::bind(&settings.server, state(&fleet, &clock, started_at)).await?;
+    let url = format!("http://{}", server.local_addr());
+    info!(version = VERSION.version, %url, clusters = settings.clusters.len(), "started");
+    console.started(&url, settings.clusters.len());
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let events = fleet.events().subscribe();
+    fleet.apply(settings.clusters.clone());
+    tasks.spawn(server.serve(stop.clone()));
+    tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
+    if flags.config.is_some() {
+        let reload = reload::Reload { flags, settings, fleet: fleet.clone(), log, console, clock };
+        tasks.spawn(reload.run(signals.hangups(), stop.clone()));
+    }
+    tasks.close();
+
+    signals.stop().await;
+    info!("stopping");
+    let ending = async {
+        stop.cancel();
+        fleet.shutdown().await;
+        tasks.wait().await;
+        if let Some(demo) = demo {
+            demo.stop();
+        }
+    };
+    tokio::select! {
+        () = ending => Ok(()),
+        () = tokio::time::sleep(STOP_WITHIN) => Ok(()),
+        () = signals.stop() => Err(Error::Interrupted),
+    }
+}
+
+fn state(fleet: &Fleet, clock: &Arc<dyn Clock>, started_at: Timestamp) -> State {
+    let build = BuildInfo {
+        version: VERSION.version,
+        commit: VERSION.commit,
+        date: VERSION.date.as_str(),
+        rustc: VERSION.rustc,
+    };
+    State { fleet: fleet.clone(), clock: Arc::clone(clock), build, started_at }
+}
+
+/// Asks for a password that nobody gave, where there is somebody to ask.
+fn complete_password(flags: &mut RunFlags) -> Result<(), Error> {
+    let has_other_source = flags.cluster.password_file.is_some()
+        || SystemEnvironment.variable("ETCD_MONITOR_PASSWORD").is_some();
+    match &flags.cluster.user {
+        Some(user) if user.password.is_some() => {
+            crate::say(
+                "etcd-monitor: a password on the command line is seen by everybody on this \
+                 machine; use --password-file or ETCD_MONITOR_PASSWORD",
+            );
+        }
+        Some(user) if !has_other_source && io::stdin().is_terminal() => {
+            let prompt = format!("Password of {}: ", user.user);
+            let password = rpassword::prompt_password(prompt)
+                .map_err(|error| Error::System("read the password", error))?;
+            let user = user.user.clone();
+            let password = Some(Secret::new(password));
+            flags.cluster.user = Some(UserPassword { user, password });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Makes the data directory and sees that it can be written to, before anything depends on it.
+fn prepare_data_dir(settings: &Settings) -> Result<(), Error> {
+    let Some(path) = &settings.data_dir else { return Ok(()) };
+    try_to_write(path).map_err(|source| Error::DataDir { path: path.clone(), source })
+}
+
+fn try_to_write(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let probe = directory.join(format!(".write-probe-{}", std::process::id()));
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}

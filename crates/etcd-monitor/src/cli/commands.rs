@@ -1,0 +1,66 @@
+//! Commands that answer at once: about the configuration, completion, version.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+use jiff::Timestamp;
+
+use super::flags::RunFlags;
+use super::{Command, ConfigCommand};
+use crate::config::show::ShownSettings;
+use crate::config::{EXAMPLE, Environment, compose, schema};
+use crate::error::Error;
+use crate::version::VERSION;
+
+/// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
+pub fn run(
+    command: Command,
+    environment: &dyn Environment,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let answer = match command {
+        Command::Config(ConfigCommand::Check { file, run }) => check(file, *run, environment, now)?,
+        Command::Config(ConfigCommand::Show { run }) => show(&run, environment, now)?,
+        Command::Config(ConfigCommand::Example) => EXAMPLE.to_owned(),
+        Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
+        Command::Completion { shell } => completion(shell),
+        Command::Version => format!("etcd-monitor {}\n", *VERSION),
+    };
+    match out.write_all(answer.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::System("write the answer", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(
+    file: Option<PathBuf>,
+    mut run: RunFlags,
+    environment: &dyn Environment,
+    now: Timestamp,
+) -> Result<String, Error> {
+    run.config = file.or(run.config);
+    let settings = compose(&run, environment, now)?;
+    let clusters = match settings.clusters.len() {
+        1 => "1 cluster".to_owned(),
+        n => format!("{n} clusters"),
+    };
+    let source = run.config.map_or("flags".to_owned(), |file| file.display().to_string());
+    Ok(format!("{source}: well, {clusters}\n"))
+}
+
+fn show(run: &RunFlags, environment: &dyn Environment, now: Timestamp) -> Result<String, Error> {
+    let settings = compose(run, environment, now)?;
+    serde_saphyr::to_string(&ShownSettings::from(&settings))
+        .map_err(|error| Error::System("write YAML", io::Error::other(error)))
+}
+
+fn completion(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut super::command(), "etcd-monitor", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}

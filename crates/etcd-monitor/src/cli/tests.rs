@@ -1,0 +1,86 @@
+//! What the command line accepts, and what it says.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+    Cli::parse_from_arguments(
+        ["etcd-monitor"].iter().chain(arguments).map(|argument| OsString::from(*argument)),
+    )
+}
+
+#[test]
+fn the_definition_of_the_command_line_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn endpoints_are_comma_separated() {
+    let cli = parse(&["--endpoints", "a:1,b:2", "--dial-timeout", "500ms"]).unwrap();
+    assert_eq!(cli.run.cluster.endpoints, ["a:1", "b:2"]);
+    assert_eq!(cli.run.cluster.dial_timeout, Some(std::time::Duration::from_millis(500)));
+}
+
+#[test]
+fn flags_of_one_cluster_exclude_a_file_of_many() {
+    for flag in ["--endpoints=a:1", "--cacert=x", "--max-latency-ms=5", "--demo"] {
+        let error = parse(&["--config", "file.yaml", flag]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ArgumentConflict, "{flag}");
+    }
+    parse(&["--config", "file.yaml", "--api-port", "0", "--log-level", "debug"]).unwrap();
+}
+
+#[test]
+fn a_bad_value_is_told_with_its_flag() {
+    for (arguments, expected) in [
+        (["--api-port", "70000"], "--api-port"),
+        (["--dial-timeout", "soon"], "such as 500ms, 2s or 1m30s"),
+        (["--log-level", "loud"], "error, warn, info, debug, trace"),
+    ] {
+        let message = parse(&arguments).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_mistake_beside_a_password_does_not_print_it() {
+    let message = parse(&["--user", "monitor:hunter2", "--no-such"]).unwrap_err().to_string();
+    assert!(!message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn every_flag_has_an_environment_variable_of_its_name() {
+    for argument in command().get_arguments() {
+        let name = argument.get_long().unwrap_or_default();
+        if matches!(name, "help" | "version") {
+            continue;
+        }
+        let variable = format!("ETCD_MONITOR_{}", name.to_uppercase().replace('-', "_"));
+        assert_eq!(argument.get_env(), Some(variable.as_ref()), "{name}");
+    }
+}
+
+#[test]
+fn help_is_the_golden_text() {
+    let help = command().term_width(100).render_long_help().to_string();
+    let help = help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn commands_parse() {
+    for arguments in [
+        &["config", "check", "file.yaml"][..],
+        &["config", "show", "--endpoints", "a:1"],
+        &["config", "example"],
+        &["config", "schema"],
+        &["completion", "zsh"],
+        &["version"],
+    ] {
+        assert!(parse(arguments).unwrap().command.is_some(), "{arguments:?}");
+    }
+    assert_eq!(parse(&["--version"]).unwrap_err().kind(), ErrorKind::DisplayVersion);
+}

@@ -1,0 +1,78 @@
+//! Why the program ends with an exit code other than 0.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use model::config_error::ConfigError;
+
+use crate::cli::exit_code;
+
+/// Why the program ends with an exit code other than 0.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration holds mistakes.
+    #[error(transparent)]
+    Config(#[from] Mistakes),
+    /// The data directory is unusable.
+    #[error(
+        "cannot write to the data directory {}; give a writable one with --data-dir or data_dir",
+        path.display()
+    )]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The API cannot be served.
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    /// The local cluster of `--demo` does not start.
+    #[error("cannot start the demo cluster")]
+    Demo(#[source] anyhow::Error),
+    /// The system refuses what every program needs.
+    #[error("cannot {0}")]
+    System(&'static str, #[source] io::Error),
+    /// Told to stop again before everything had stopped.
+    #[error("interrupted before everything had stopped")]
+    Interrupted,
+}
+
+impl Error {
+    /// The exit code that tells scripts what kind of trouble this is.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::DataDir { .. } => exit_code::BAD_INPUT,
+            Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
+            Self::Interrupted => exit_code::INTERRUPTED,
+        }
+    }
+}
+
+/// Every mistake of one configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistakes {
+    /// The file, where the configuration comes from one.
+    pub file: Option<PathBuf>,
+    /// The mistakes; at least one.
+    pub mistakes: Vec<ConfigError>,
+}
+
+impl std::error::Error for Mistakes {}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", file.display())?;
+        }
+        match self.mistakes.as_slice() {
+            [only] => write!(f, "{only}"),
+            many => {
+                write!(f, "{} mistakes", many.len())?;
+                many.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+            }
+        }
+    }
+}
