@@ -7,6 +7,9 @@ use crate::project::Project;
 const MACHINE: &[&str] =
     &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Use", "rs/")];
 
+/// Whose home may be named: people that do not exist.
+const NOBODIES: &[&str] = &["a", "me", "user"];
+
 /// Hosts of package registries: a build must take whichever its user has set up.
 const REGISTRIES: &[&str] = &[
     concat!("index.crates", ".io"),
@@ -38,10 +41,13 @@ pub(super) fn check(project: &Project) -> Vec<Problem> {
     problems
 }
 
-/// Whether the path stands in the line as an absolute one, not as the end of a longer path.
+/// Whether the path stands in the line as an absolute one, not as the end of a longer path, and is
+/// not an example's.
 fn has_absolute(line: &str, place: &str) -> bool {
+    let is_longer = |before: char| before.is_alphanumeric() || "._-}/*$".contains(before);
     line.match_indices(place).any(|(at, _)| {
-        !line[..at].ends_with(|before: char| before.is_alphanumeric() || "._-}/*$".contains(before))
+        let next = line[at + place.len()..].split(|c: char| !c.is_alphanumeric()).next();
+        !line[..at].ends_with(is_longer) && !next.is_some_and(|next| NOBODIES.contains(&next))
     })
 }
 
@@ -56,7 +62,8 @@ mod tests {
     #[test]
     fn a_place_on_one_machine_is_a_problem() {
         let home = MACHINE[2];
-        assert_eq!(lines(&format!("cd {home}me\ncd ~/x\n\"{home}\"\nhttp://a{home}\n")), [1, 3]);
+        let text = format!("cd {home}joe\ncd ~/x\n\"{home}\"\nhttp://a{home}\ncd {home}me\n");
+        assert_eq!(lines(&text), [1, 3]);
     }
 
     #[test]
