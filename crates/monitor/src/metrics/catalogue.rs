@@ -159,11 +159,11 @@ pub static CATALOGUE: &[FigureSpec] = &[
     figure("active_peers", Count, ActivePeers,
         "", "Other members that this one is connected to."),
     figure("peer_round_trip_p50_seconds", Seconds, PeerQuantile(0.5),
-        "", "Round trip time to the other members: half were at most this."),
+        "", "Round trip time to the other members, measured every 30 s: half were at most this."),
     figure("peer_round_trip_p95_seconds", Seconds, PeerQuantile(0.95),
-        "", "Round trip time to the other members: 95 % were at most this."),
+        "", "Round trip time to the other members, measured every 30 s: 95 % were at most this."),
     figure("peer_round_trip_p99_seconds", Seconds, PeerQuantile(0.99),
-        "", "Round trip time to the other members: 99 % were at most this."),
+        "", "Round trip time to the other members, measured every 30 s: 99 % were at most this."),
     // What clients do. A member counts writes of the whole cluster as it applies them, but only its
     // own reads.
     figure("puts_per_second", PerSecond, Rate("etcd_mvcc_put_total"),

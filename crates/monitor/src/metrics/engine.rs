@@ -1,5 +1,6 @@
 //! Works out the sources of the catalogue over a span of pages.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,10 +13,12 @@ use super::requests::{Call, Requests};
 use super::source::{CallType, PeerCounter, RequestKind, Source};
 
 /// Pages of one member, oldest first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Span<'a> {
     pages: &'a [Arc<Page>],
     latest: &'a Page,
+    /// Several figures need them, and they are the dearest to work out.
+    call_rates: OnceCell<Vec<(Call<'a>, f64)>>,
 }
 
 /// By how much something grew, in how many seconds.
@@ -41,7 +44,7 @@ struct Reading<'a> {
 impl<'a> Span<'a> {
     /// `None` without a page.
     pub(super) fn of(pages: &'a [Arc<Page>]) -> Option<Self> {
-        Some(Self { pages, latest: pages.last()? })
+        Some(Self { pages, latest: pages.last()?, call_rates: OnceCell::new() })
     }
 
     pub(super) fn latest(&self) -> &'a Page {
@@ -123,24 +126,25 @@ impl<'a> Span<'a> {
 
     /// The round trip times to a peer that were observed in the span.
     pub(super) fn round_trips(&self, remote: MemberId) -> Option<Histogram> {
-        self.histogram_increase(|page| {
-            page.peer_by_id(remote).map(|peer| &peer.round_trip).filter(|times| !times.is_empty())
-        })
+        self.histogram_increase(|page| Some(page.round_trips(remote)))
     }
 
     /// The increase per second of a counter of one peer.
     pub(super) fn rate_of_peer(&self, remote: MemberId, counter: PeerCounter) -> Option<f64> {
-        self.increase_of(|page| page.peer_by_id(remote)?.counter(counter))?.per_second()
+        self.increase_of(|page| Some(page.peer_counter(remote, counter)))?.per_second()
     }
 
-    /// Calls per second of one method that ended in one way.
-    pub(super) fn rate_of_call(&self, call: &Call<'_>) -> Option<f64> {
-        self.increase_of(|page| Some(page.requests()?.count(call)))?.per_second()
-    }
-
-    /// The calls that the latest page counts.
-    pub(super) fn calls(&self) -> impl Iterator<Item = Call<'a>> {
-        self.latest.requests().into_iter().flat_map(Requests::calls)
+    /// The calls that the latest page counts, with how many there were per second; those without any
+    /// in the span are left out.
+    pub(super) fn call_rates(&self) -> &[(Call<'a>, f64)] {
+        self.call_rates.get_or_init(|| {
+            let calls = self.latest.requests().into_iter().flat_map(Requests::calls);
+            let rate = |call: &Call<'_>| {
+                self.increase_of(|page| Some(page.requests()?.count(call)))?.per_second()
+            };
+            let rates = calls.filter_map(|call| Some((call, rate(&call)?)));
+            rates.filter(|(_, rate)| *rate > 0.0).collect()
+        })
     }
 
     fn gauge(&self, metric: &str) -> Option<f64> {
@@ -156,14 +160,12 @@ impl<'a> Span<'a> {
     }
 
     fn requests(&self, kind: RequestKind) -> Option<f64> {
-        // Also says whether there is a page before the latest that counts calls.
-        let requests = |page: &Page| page.requests().map(|_| 0.0);
-        let no_calls = self.increase_of(requests)?.per_second()?;
-        let wanted = self.calls().filter(|call| {
-            call.call_type == CallType::Unary
-                && (kind == RequestKind::Ended || call.code.is_error())
+        // Without a page before the latest that counts calls too, there is no rate, not even 0.
+        let zero = self.increase_of(|page| page.requests().map(|_| 0.0))?.per_second()?;
+        let wanted = self.call_rates().iter().filter(|(call, _)| {
+            call.kind == CallType::Unary && (kind == RequestKind::Ended || call.code.is_error())
         });
-        Some(wanted.filter_map(|call| self.rate_of_call(&call)).fold(no_calls, |sum, r| sum + r))
+        Some(wanted.fold(zero, |sum, (_, rate)| sum + rate))
     }
 
     fn increase(&self, metric: &str) -> Option<Increase> {

@@ -74,13 +74,13 @@ pub struct PeerFigures {
 }
 
 impl Figures {
-    pub(super) fn over(span: Span<'_>) -> Self {
+    pub(super) fn over(span: &Span<'_>) -> Self {
         Self {
             at: span.latest().at(),
             window: Duration::try_from_secs_f64(span.seconds()).unwrap_or_default(),
-            requests: requests(&span),
-            errors_by_code: errors_by_code(&span),
-            peers: peers(&span),
+            requests: requests(span),
+            errors_by_code: errors_by_code(span),
+            peers: peers(span),
             values: FigureId::all().map(|id| span.evaluate(id.spec().source)).collect(),
             observations: FigureId::all()
                 .map(|id| span.observations(id.spec().source).unwrap_or(0.0) as u32)
@@ -111,13 +111,10 @@ impl Figures {
 
 fn requests(span: &Span<'_>) -> Vec<RequestFigures> {
     let mut methods: BTreeMap<(&str, &str), (f64, f64)> = BTreeMap::new();
-    for call in span.calls() {
-        let rate = span.rate_of_call(&call).unwrap_or(0.0);
-        if rate > 0.0 {
-            let (all, errors) = methods.entry((call.service, call.method)).or_default();
-            *all += rate;
-            *errors += if call.code.is_error() { rate } else { 0.0 };
-        }
+    for (call, rate) in span.call_rates() {
+        let (all, errors) = methods.entry((call.service, call.method)).or_default();
+        *all += rate;
+        *errors += if call.code.is_error() { *rate } else { 0.0 };
     }
     let figures = methods.into_iter().map(|((service, method), (all, errors))| RequestFigures {
         service: service.to_owned(),
@@ -130,11 +127,8 @@ fn requests(span: &Span<'_>) -> Vec<RequestFigures> {
 
 fn errors_by_code(span: &Span<'_>) -> Vec<CodeFigures> {
     let mut codes: BTreeMap<&'static str, f64> = BTreeMap::new();
-    for call in span.calls().filter(|call| !call.code.is_ok()) {
-        let rate = span.rate_of_call(&call).unwrap_or(0.0);
-        if rate > 0.0 {
-            *codes.entry(call.code.as_str()).or_default() += rate;
-        }
+    for (call, rate) in span.call_rates().iter().filter(|(call, _)| !call.code.is_ok()) {
+        *codes.entry(call.code.as_str()).or_default() += rate;
     }
     codes.into_iter().map(|(code, per_second)| CodeFigures { code, per_second }).collect()
 }

@@ -17,6 +17,10 @@ pub(super) struct Histogram {
 pub(super) const MAX_BUCKETS: usize = 64;
 
 impl Histogram {
+    pub(super) const fn new() -> Self {
+        Self { buckets: Vec::new() }
+    }
+
     /// Adds to the bucket with this bound. Returns whether there was room.
     pub(super) fn add(&mut self, le: f64, count: f64) -> bool {
         match self.buckets.binary_search_by(|bucket| bucket.le.total_cmp(&le)) {
@@ -37,6 +41,11 @@ impl Histogram {
         self.buckets.shrink_to_fit();
     }
 
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Bucket>()
+    }
+
     /// How many observations there were.
     pub(super) fn total(&self) -> f64 {
         self.buckets.last().map_or(0.0, |bucket| bucket.count)
@@ -44,8 +53,8 @@ impl Histogram {
 
     /// Adds what was observed between `before` and `after`, of the same process or not.
     ///
-    /// As in Prometheus, a count that is lower than before says that the process began anew, so that
-    /// all of `after` is new.
+    /// As in Prometheus, a count that is lower than before says that the process began anew, so
+    /// that all of `after` is new.
     pub(super) fn add_increase(&mut self, before: &Self, after: &Self, restarted: bool) {
         let is_reset = restarted
             || !before.has_bounds_of(after)

@@ -17,3 +17,8 @@ pub mod page;
 mod requests;
 pub mod source;
 pub mod window;
+
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
+mod tests;

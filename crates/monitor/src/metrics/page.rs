@@ -50,9 +50,9 @@ pub(super) struct Peer {
     pub(super) remote: MemberId,
     /// Whether the member is connected to it.
     pub(super) is_active: Option<bool>,
-    /// By [`PeerCounter`]; NaN where the page has none.
+    /// By [`PeerCounter`]. What the page lacks is 0: these series begin with their first event.
     counters: [f64; PeerCounter::ALL.len()],
-    pub(super) round_trip: Histogram,
+    round_trip: Histogram,
 }
 
 impl Peer {
@@ -60,13 +60,9 @@ impl Peer {
         Self {
             remote,
             is_active: None,
-            counters: [f64::NAN; PeerCounter::ALL.len()],
+            counters: [0.0; PeerCounter::ALL.len()],
             round_trip: Histogram::default(),
         }
-    }
-
-    pub(super) fn counter(&self, counter: PeerCounter) -> Option<f64> {
-        present(self.counters[counter as usize])
     }
 }
 
@@ -115,7 +111,7 @@ impl Page {
             Target::Handled => self.requests.get_or_insert_default().add_handled(sample)?,
             Target::Peer(counter) => {
                 if let Some(peer) = self.peer(sample, counter.peer_label())? {
-                    peer.counters[counter as usize] = sample.value;
+                    peer.counters[counter as usize] = present(sample.value).unwrap_or(0.0);
                 }
             }
             Target::ActivePeer => {
@@ -166,8 +162,8 @@ impl Page {
         self.at
     }
 
-    /// The value of a series without labels; `None` if the page has none or the catalogue needs none
-    /// of this name.
+    /// The value of a series without labels; `None` if the page has none or the catalogue needs
+    /// none of this name.
     pub fn gauge(&self, metric: &str) -> Option<f64> {
         LAYOUT.scalar(metric).and_then(|index| self.scalar(index))
     }
@@ -192,8 +188,19 @@ impl Page {
         &self.peers
     }
 
-    pub(super) fn peer_by_id(&self, remote: MemberId) -> Option<&Peer> {
+    fn peer_by_id(&self, remote: MemberId) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.remote == remote)
+    }
+
+    /// A counter of one peer; 0 if the page does not speak of it (yet).
+    pub(super) fn peer_counter(&self, remote: MemberId, counter: PeerCounter) -> f64 {
+        self.peer_by_id(remote).map_or(0.0, |peer| peer.counters[counter as usize])
+    }
+
+    /// The round trip times of one peer; without buckets if the page does not speak of it (yet).
+    pub(super) fn round_trips(&self, remote: MemberId) -> &Histogram {
+        static NONE: Histogram = Histogram::new();
+        self.peer_by_id(remote).map_or(&NONE, |peer| &peer.round_trip)
     }
 
     pub(super) fn requests(&self) -> Option<&Requests> {
@@ -215,11 +222,24 @@ impl Page {
         Some(&self.histograms[index]).filter(|histogram| !histogram.is_empty())
     }
 
+    /// Bytes that the page takes, without those of the allocator.
+    #[cfg(test)]
+    pub(super) fn size_in_memory(&self) -> usize {
+        let round_trips = self.peers.iter().map(|peer| &peer.round_trip);
+        let histograms = self.histograms.iter().chain(round_trips);
+        size_of::<Self>()
+            + size_of_val(&*self.scalars)
+            + size_of_val(&*self.histograms)
+            + self.peers.capacity() * size_of::<Peer>()
+            + histograms.map(Histogram::heap_bytes).sum::<usize>()
+            + self.requests.as_ref().map_or(0, Requests::heap_bytes)
+    }
+
     /// Whether the process of this page began after `earlier` was fetched.
     ///
-    /// A later start time is not enough: it is worked out from the clock of the member's machine, so
-    /// that it moves when that clock is set. It must also lie after the earlier page, give or take
-    /// the skew of two clocks. Where that fails to tell, counters that fall still do.
+    /// A later start time is not enough: it is worked out from the clock of the member's machine,
+    /// so that it moves when that clock is set. It must also lie after the earlier page, give or
+    /// take the skew of two clocks. Where that fails to tell, counters that fall still do.
     pub(super) fn is_restarted_since(&self, earlier: &Self) -> bool {
         const JITTER_SECONDS: f64 = 1.0;
         const SKEW_SECONDS: f64 = 30.0;

@@ -58,7 +58,7 @@ impl Code {
 pub(super) struct Call<'a> {
     pub(super) service: &'a str,
     pub(super) method: &'a str,
-    pub(super) call_type: CallType,
+    pub(super) kind: CallType,
     pub(super) code: Code,
     pub(super) count: f64,
 }
@@ -77,7 +77,7 @@ pub(super) struct Requests {
 struct StoredCall {
     count: f64,
     name: Name,
-    call_type: CallType,
+    kind: CallType,
     code: Code,
 }
 
@@ -113,8 +113,8 @@ impl Requests {
         let Some(name) = name.filter(|_| self.calls.len() < MAX_CALLS) else {
             return Err(PageError::TooMany { what: "methods and codes", limit: MAX_CALLS });
         };
-        let call_type = call_type(sample);
-        self.calls.push(StoredCall { count: sample.value, name, call_type, code });
+        let kind = call_type(sample);
+        self.calls.push(StoredCall { count: sample.value, name, kind, code });
         Ok(())
     }
 
@@ -137,9 +137,9 @@ impl Requests {
     }
 
     pub(super) fn calls(&self) -> impl Iterator<Item = Call<'_>> {
-        self.calls.iter().map(|&StoredCall { count, name, call_type, code }| {
+        self.calls.iter().map(|&StoredCall { count, name, kind, code }| {
             let (service, method) = self.name(name);
-            Call { service, method, call_type, code, count }
+            Call { service, method, kind, code, count }
         })
     }
 
@@ -151,9 +151,14 @@ impl Requests {
     }
 
     /// Calls that began and have not ended; a page is not read in one instant, so not below 0.
-    pub(super) fn open(&self, call_type: CallType) -> f64 {
-        let ended = self.calls.iter().filter(|call| call.call_type == call_type);
-        (self.started[call_type as usize] - ended.map(|call| call.count).sum::<f64>()).max(0.0)
+    pub(super) fn open(&self, kind: CallType) -> f64 {
+        let ended = self.calls.iter().filter(|call| call.kind == kind);
+        (self.started[kind as usize] - ended.map(|call| call.count).sum::<f64>()).max(0.0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.calls.capacity() * size_of::<StoredCall>() + self.names.capacity()
     }
 
     pub(super) fn shrink(&mut self) {

@@ -9,8 +9,8 @@ use super::engine::Span;
 use super::figures::Figures;
 use super::page::Page;
 
-/// The span that is kept, if the pages are that old: with a scrape every 15 s, four steps. It is the
-/// shortest over which a quantile of a disk's latencies means something.
+/// The span that is kept, if the pages are that old: with a scrape every 15 s, four steps. It is
+/// the shortest over which a quantile of a disk's latencies means something.
 pub const SPAN: Duration = Duration::from_mins(1);
 
 /// Pages closer together than this are not both kept: the span needs no more than a dozen.
@@ -45,7 +45,7 @@ impl PageWindow {
 
     /// What the pages come to; `None` before the first.
     pub fn figures(&self) -> Option<Figures> {
-        Span::of(&self.pages).map(Figures::over)
+        Span::of(&self.pages).as_ref().map(Figures::over)
     }
 
     /// The newest page.
