@@ -84,7 +84,7 @@ impl Reload {
             "configuration applied"
         );
         self.console.tell(&format!(
-            "configuration applied: {} clusters added, {} changed, {} removed, {} as before",
+            "configuration applied: clusters added {}, changed {}, removed {}, as before {}",
             applied.added.len(),
             applied.changed.len(),
             applied.removed.len(),

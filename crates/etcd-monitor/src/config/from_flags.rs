@@ -19,6 +19,10 @@ pub(super) fn from_flags(
     environment: &dyn Environment,
     now: Timestamp,
 ) -> Result<Settings, Vec<ConfigError>> {
+    if flags.endpoints.is_empty() && flags.discovery_srv.is_none() {
+        let message = "nothing to watch; give --endpoints, --discovery-srv, --config or --demo";
+        return Err(vec![ConfigError::new("", message)]);
+    }
     let settings =
         Settings { clusters: vec![cluster_from_flags(flags, environment)], ..Settings::default() };
     let errors: Vec<_> = settings.validate(now).into_iter().map(name_flag).collect();

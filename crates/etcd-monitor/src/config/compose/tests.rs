@@ -70,7 +70,7 @@ fn mistakes_in_flags_are_told_all_at_once_by_the_names_of_the_flags() {
 #[test]
 fn nothing_to_watch_is_a_mistake() {
     let text = compose(&flags(&[]), &Fake::default(), now()).unwrap_err().to_string();
-    assert!(text.starts_with("--endpoints: "), "{text}");
+    assert!(text.starts_with("nothing to watch"), "{text}");
 }
 
 #[test]
