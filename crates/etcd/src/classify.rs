@@ -170,7 +170,7 @@ fn alert_problem(alert: AlertDescription) -> (String, &'static str) {
         | AlertDescription::UnknownCA
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnsupportedCertificate => (
-            "the server does not accept our client certificate",
+            "the server wants a client certificate that it trusts",
             "give one that is signed by the CA that etcd trusts (--cert, --key)",
         ),
         AlertDescription::CertificateExpired => {

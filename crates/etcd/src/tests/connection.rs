@@ -27,7 +27,7 @@ async fn a_slow_answer_costs_the_deadline_and_no_more() {
     member.alarms(AMPLE).await.unwrap();
     let start = Instant::now();
     let error = member.status(SHORT).await.unwrap_err();
-    assert!(start.elapsed() < SHORT * 5, "{:?}", start.elapsed());
+    assert!(start.elapsed() < SHORT * 9, "{:?}", start.elapsed());
     assert_eq!(error.class(), ErrorClass::Deadline);
     let expect = format!("{} Status: no answer within 200ms", fake.endpoint());
     assert_eq!(error.to_string(), expect);
@@ -88,7 +88,7 @@ async fn a_frozen_server_costs_parallel_calls_one_dial_timeout_together() {
         assert_eq!(error.class(), ErrorClass::Deadline);
         assert_eq!(error.message(), "connected, but no answer within 200ms");
     }
-    assert!(start.elapsed() < SHORT * 5, "{:?}", start.elapsed());
+    assert!(start.elapsed() < SHORT * 9, "{:?}", start.elapsed());
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
 

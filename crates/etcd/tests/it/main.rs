@@ -1,10 +1,12 @@
 //! The client against real members of every supported version.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
 mod faults;
 mod mistakes;
+mod ready_made;
 mod rotation;
 
 use std::time::Duration;
