@@ -106,7 +106,7 @@ impl Default for Timeouts {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
-    /// Probe latency, p99 over one minute, in milliseconds.
+    /// Probe latency, the median of one minute, in milliseconds.
     pub max_latency_ms: u64,
     /// Size of a member's database file, in MiB.
     pub max_db_size_mb: u64,

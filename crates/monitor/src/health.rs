@@ -224,7 +224,7 @@ pub struct ClusterFacts<'a> {
     pub thresholds: &'a Thresholds,
     /// Elections seen in the last hour.
     pub leader_changes: u64,
-    /// The slowest probe: p99 over the last minute, and who answered it.
+    /// The slowest probe: the median of the last minute, and who answered it.
     pub slowest: Option<(String, Duration)>,
 }
 
@@ -300,12 +300,12 @@ fn crossed_thresholds(facts: &ClusterFacts<'_>) -> Vec<String> {
             facts.leader_changes, facts.thresholds.max_leader_changes
         ));
     }
-    if let Some((who, p99)) = &facts.slowest
-        && p99.as_millis() > u128::from(facts.thresholds.max_latency_ms)
+    if let Some((who, median)) = &facts.slowest
+        && median.as_millis() > u128::from(facts.thresholds.max_latency_ms)
     {
         crossed.push(format!(
-            "{who}: p99 of the last minute is {} ms, more than max_latency_ms = {}",
-            p99.as_millis(),
+            "{who}: the median probe of the last minute took {} ms, more than max_latency_ms = {}",
+            median.as_millis(),
             facts.thresholds.max_latency_ms
         ));
     }

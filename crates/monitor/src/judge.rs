@@ -111,7 +111,7 @@ impl Judge {
         self.findings.closed()
     }
 
-    /// Judges `sweep`. `slowest` is the slowest probe of the last minute, by p99.
+    /// Judges `sweep`. `slowest` is the slowest probe of the last minute, by the median.
     pub fn advance(&mut self, sweep: Sweep, slowest: Option<(String, Duration)>) -> Verdict {
         let now = sweep.closed_at;
         let mut events = Vec::new();
@@ -120,7 +120,9 @@ impl Judge {
             events.push(changes::of_membership(&change));
         }
         let picture = self.picture(sweep);
-        if let Some(transition) = self.leader.observe(&picture.leader, now) {
+        let leader = self.leader.current().and_then(|leader| picture.member(leader.member.id?));
+        let is_gone = leader.is_some_and(|member| member.is_reachable == Some(false));
+        for transition in self.leader.observe(&picture.leader, is_gone, now) {
             events.extend(changes::of_leader(&transition));
         }
         self.window.push(picture);

@@ -31,6 +31,8 @@ pub enum LeaderSighting {
 #[derive(Debug, Default)]
 pub struct LeaderTracker {
     current: Option<Leadership>,
+    /// When the last sweep saw it lead.
+    confirmed_at: Option<Timestamp>,
     lost: Option<Loss>,
     settling: u32,
     history: Arc<VecDeque<LeaderChange>>,
@@ -39,7 +41,7 @@ pub struct LeaderTracker {
 
 #[derive(Debug)]
 struct Loss {
-    at: Timestamp,
+    since: Timestamp,
     from: Option<MemberRef>,
     term: u64,
 }
@@ -56,18 +58,36 @@ pub enum LeaderTransition {
 }
 
 impl LeaderTracker {
-    /// Takes what a sweep saw at `now`.
-    pub fn observe(&mut self, seen: &LeaderSighting, now: Timestamp) -> Option<LeaderTransition> {
+    /// Takes what a sweep saw at `now`; `is_gone` says whether the leader so far no longer answers.
+    ///
+    /// When it is gone and another one leads already, its loss fell between two sweeps: it is told
+    /// all the same, as of now.
+    pub fn observe(
+        &mut self,
+        seen: &LeaderSighting,
+        is_gone: bool,
+        now: Timestamp,
+    ) -> Vec<LeaderTransition> {
+        let mut transitions = Vec::new();
         match seen {
-            LeaderSighting::Unknown => None,
-            LeaderSighting::Nobody => self.lose(now),
-            LeaderSighting::Leader(member, term) => match self.current.take() {
-                Some(current) if is_same(&current.member, member) => {
-                    self.confirm(current, member, *term, now)
+            LeaderSighting::Unknown => {}
+            LeaderSighting::Nobody => transitions.extend(self.lose(now, now)),
+            LeaderSighting::Leader(member, term) => {
+                let is_other = self.current.as_ref().is_some_and(|c| !is_same(&c.member, member));
+                if is_other && is_gone {
+                    let since = self.confirmed_at.unwrap_or(now);
+                    transitions.extend(self.lose(now, since));
                 }
-                current => Some(self.elect(current, member, *term, now)),
-            },
+                match self.current.take() {
+                    Some(current) if is_same(&current.member, member) => {
+                        transitions.extend(self.confirm(current, member, *term, now));
+                    }
+                    current => transitions.push(self.elect(current, member, *term, now)),
+                }
+                self.confirmed_at = Some(now);
+            }
         }
+        transitions
     }
 
     /// Who leads now.
@@ -95,14 +115,15 @@ impl LeaderTracker {
         self.history.iter().take_while(|c| c.at >= from).filter(|c| is_election(c)).count() as u64
     }
 
-    fn lose(&mut self, now: Timestamp) -> Option<LeaderTransition> {
+    /// `since` is when there was no leader any more, at the earliest.
+    fn lose(&mut self, now: Timestamp, since: Timestamp) -> Option<LeaderTransition> {
         if self.lost.is_some() {
             return None;
         }
         let current = self.current.take();
         let term = current.as_ref().map_or(0, |c| c.term);
         let from = current.map(|c| c.member);
-        self.lost = Some(Loss { at: now, from: from.clone(), term });
+        self.lost = Some(Loss { since, from: from.clone(), term });
         // Without a leader from the start there is nothing that was lost.
         from.as_ref()?;
         let change = LeaderChange { at: now, term, from, to: None, leaderless: Duration::ZERO };
@@ -152,7 +173,7 @@ impl LeaderTracker {
             term: term.max(lost.as_ref().map_or(0, |loss| loss.term)),
             from: previous.map(|p| p.member).or_else(|| lost.as_ref().and_then(|l| l.from.clone())),
             to: Some(member.clone()),
-            leaderless: lost.map_or(Duration::ZERO, |loss| between(loss.at, now)),
+            leaderless: lost.map_or(Duration::ZERO, |loss| between(loss.since, now)),
         };
         self.changes += 1;
         self.record(change.clone());
@@ -214,7 +235,7 @@ mod tests {
     fn history(sightings: &[LeaderSighting]) -> (Vec<String>, LeaderTracker) {
         let mut tracker = LeaderTracker::default();
         for (second, sighting) in (0..).zip(sightings) {
-            tracker.observe(sighting, at(second));
+            tracker.observe(sighting, false, at(second));
         }
         let name = |m: &Option<MemberRef>| m.as_ref().map_or("-".to_owned(), |m| m.name.clone());
         let words = tracker
@@ -280,6 +301,19 @@ mod tests {
         let (words, tracker) = history(&[leader(1, 2), LeaderSighting::Unknown, leader(1, 2)]);
         assert!(words.is_empty());
         assert_eq!(tracker.current().unwrap().since, at(0));
+    }
+
+    #[test]
+    fn a_loss_between_two_sweeps_is_told_with_the_longest_time_that_it_may_have_lasted() {
+        let mut tracker = LeaderTracker::default();
+        tracker.observe(&leader(1, 2), false, at(0));
+        tracker.observe(&leader(1, 2), false, at(2));
+        let transitions = tracker.observe(&leader(2, 3), true, at(4));
+        assert!(matches!(
+            &transitions[..],
+            [LeaderTransition::Lost(_), LeaderTransition::Elected(change)]
+                if change.leaderless == Duration::from_secs(2) && change.term == 3
+        ));
     }
 
     #[test]

@@ -28,6 +28,15 @@ impl LatenessHistogram {
         self.sum += seconds;
     }
 
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: &Self) {
+        for (bucket, count) in self.buckets.iter_mut().zip(other.buckets) {
+            *bucket += count;
+        }
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+
     /// Upper bound and number of observations at or below it, as Prometheus counts.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         LATENESS_BOUNDS.iter().zip(self.buckets).scan(0, |total, (bound, count)| {

@@ -118,8 +118,8 @@ pub struct LeaderChange {
     pub from: Option<MemberRef>,
     /// Who leads now; `None`: nobody.
     pub to: Option<MemberRef>,
-    /// How long there was no leader before this one, as far as sweeps tell; zero where they saw none
-    /// missing.
+    /// How long there was no leader before this one, as far as sweeps tell; the longest that it may
+    /// have been when the loss fell between two of them; zero for a leadership that was handed over.
     pub leaderless: Duration,
 }
 

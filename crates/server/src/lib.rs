@@ -1,1 +1,85 @@
 //! REST API, exporter, event stream: parse, call, map; no logic.
+//!
+//! [`routes`] lists what is served. Everything is read from the [`monitor::fleet::Fleet`]; nothing
+//! here asks a member.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod http_stats;
+mod middleware;
+mod problem;
+mod routes;
+mod state;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use problem::Problem;
+pub use state::{BuildInfo, State};
+
+use state::Shared;
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is not to be had.
+    #[error("cannot listen on {address}; choose another address or port (--api-host, --api-port)")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The API, bound to its address.
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    config: Config,
+    state: State,
+}
+
+impl Server {
+    /// Binds to the configured address.
+    pub async fn bind(config: &Config, state: State) -> Result<Self, Error> {
+        let host = &config.host;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let address = format!("{host}:{}", config.port);
+        let failed = |source| Error::Listen { address: address.clone(), source };
+        let listener = TcpListener::bind(&address).await.map_err(failed)?;
+        let local_addr = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, local_addr, config: config.clone(), state })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `stop`, then lets running requests end; event streams end at once.
+    pub async fn serve(self, stop: CancellationToken) {
+        let router = routes::router(&self.config, Shared::new(self.state, stop.clone()));
+        let served = axum::serve(self.listener, router)
+            .with_graceful_shutdown(async move { stop.cancelled().await })
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "serving ended");
+        }
+    }
+}
+
+/// The OpenAPI document of the API, as JSON.
+pub fn openapi_json() -> String {
+    routes::openapi().to_pretty_json().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! A real cluster together with the fleet that watches it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::clock::{Clock as _, SystemClock};
+use model::event::EventKind;
+use monitor::config::ClusterConfig;
+use monitor::event_log::EventFilter;
+use monitor::fleet::{ClusterHandle, Fleet};
+use monitor::view::ClusterView;
+use testbed::{Cluster, ClusterBuilder, EtcdVersion, Login};
+use tokio::time::Instant;
+
+/// Runs `scenario` on `version`, or says why it did not run.
+pub(crate) async fn on<F: Future<Output = ()>>(
+    version: EtcdVersion,
+    scenario: impl FnOnce(EtcdVersion) -> F,
+) {
+    if let Err(missing) = version.binary() {
+        testbed::version::skip(&missing);
+        return;
+    }
+    tokio::time::timeout(Duration::from_mins(2), scenario(version)).await.expect("within 2 min");
+}
+
+/// A cluster and its watcher.
+pub(crate) struct Watched {
+    pub(crate) etcd: Cluster,
+    pub(crate) fleet: Fleet,
+}
+
+impl Watched {
+    /// Starts what `builder` describes and watches it as the user `monitor`, by default intervals
+    /// except for metrics.
+    pub(crate) async fn start(builder: ClusterBuilder) -> Self {
+        Self::start_with(builder, |_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn start_with(
+        builder: ClusterBuilder,
+        change: impl FnOnce(&mut ClusterConfig),
+    ) -> Self {
+        let etcd = builder.start().await.expect("the cluster starts");
+        let client = etcd.client_config(Login::Monitor);
+        let mut config = ClusterConfig {
+            name: "test".to_owned(),
+            endpoints: etcd.endpoints(),
+            tls: client.tls,
+            auth: client.auth,
+            ..ClusterConfig::default()
+        };
+        config.intervals.metrics = Duration::from_secs(1);
+        change(&mut config);
+        assert_eq!(config.validate(SystemClock.now()), []);
+        let fleet = Fleet::new(Arc::new(SystemClock));
+        fleet.apply(vec![config]);
+        Self { etcd, fleet }
+    }
+
+    pub(crate) fn handle(&self) -> ClusterHandle {
+        self.fleet.cluster("test").expect("it is watched")
+    }
+
+    pub(crate) fn view(&self) -> Arc<ClusterView> {
+        self.handle().view()
+    }
+
+    /// Waits until the view is as wanted; returns how long that took.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        deadline: Duration,
+        mut is_so: impl FnMut(&ClusterView) -> bool,
+    ) -> Duration {
+        let start = Instant::now();
+        while !is_so(&self.view()) {
+            if start.elapsed() > deadline {
+                let view = self.view();
+                let members: Vec<String> = view
+                    .members
+                    .iter()
+                    .map(|m| format!("{} {} {} {:?}", m.name, m.role, m.health, m.reasons))
+                    .collect();
+                panic!(
+                    "not within {deadline:?}: {what}; state {} {:?} members {members:#?} events {:#?}",
+                    view.state,
+                    view.reasons,
+                    self.events()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        start.elapsed()
+    }
+
+    /// All events so far, oldest first.
+    pub(crate) fn events(&self) -> Vec<(EventKind, String)> {
+        let events = self.fleet.events().newest(&EventFilter::default(), usize::MAX);
+        events.iter().rev().map(|event| (event.kind, event.message.clone())).collect()
+    }
+
+    pub(crate) fn has_event(&self, kind: EventKind) -> bool {
+        self.events().iter().any(|(seen, _)| *seen == kind)
+    }
+}

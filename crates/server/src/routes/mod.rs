@@ -1,0 +1,124 @@
+//! What is served:
+//!
+//! - `/` links to everything; `/health`, `/livez`, `/readyz`; `/metrics`
+//! - `/api/v1/clusters`, and below `/api/v1/clusters/{cluster}`: `status`, `leader`, `members`,
+//!   `findings`, `events`, `metrics/current`, `metrics/latency`, `metrics/history`
+//! - `/api/v1/cluster/…` and `/api/v1/metrics/…`: the same for `?cluster=NAME`, or the only cluster
+//! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
+//! - `/api/openapi.json`, `/api/docs`
+
+mod clusters;
+mod events;
+mod exporter;
+mod health;
+mod metrics;
+mod query;
+mod stream;
+
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use http::{HeaderName, Method, StatusCode};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::config::Config;
+use crate::middleware;
+use crate::state::Shared;
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "etcd-monitor",
+    description = "Who is a member, who leads, since when, what is wrong, how fast every member \
+                   answers. Errors are problem+json (RFC 9457)."
+))]
+struct Api;
+
+/// Requests that have a time limit; streams have none.
+fn limited() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(health::health))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(exporter::metrics))
+        .routes(routes!(clusters::list))
+        .routes(routes!(clusters::summary))
+        .routes(routes!(clusters::status))
+        .routes(routes!(clusters::leader))
+        .routes(routes!(clusters::members))
+        .routes(routes!(clusters::findings))
+        .routes(routes!(clusters::only_status))
+        .routes(routes!(clusters::only_leader))
+        .routes(routes!(clusters::only_members))
+        .routes(routes!(clusters::all_findings))
+        .routes(routes!(events::of_cluster))
+        .routes(routes!(events::all))
+        .routes(routes!(metrics::current))
+        .routes(routes!(metrics::latency))
+        .routes(routes!(metrics::history))
+        .routes(routes!(metrics::only_current))
+        .routes(routes!(metrics::only_latency))
+        .routes(routes!(metrics::only_history))
+}
+
+fn streams() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(stream::stream))
+}
+
+/// The OpenAPI document, made from the handlers.
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    limited().merge(streams()).into_openapi()
+}
+
+/// Everything that is served.
+pub(crate) fn router(config: &Config, shared: Shared) -> Router {
+    let (limited, _) = limited().split_for_parts();
+    let (streams, _) = streams().split_for_parts();
+    let limits = ServiceBuilder::new()
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            config.request_timeout,
+        ))
+        .layer(RequestBodyLimitLayer::new(config.max_body_bytes));
+    let docs = SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi());
+    limited
+        .route("/", get(index))
+        .merge(docs)
+        .layer(limits)
+        .layer(CompressionLayer::new())
+        .merge(streams)
+        .fallback(async || StatusCode::NOT_FOUND)
+        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn(middleware::render))
+        .layer(axum::middleware::map_response(middleware::add_headers))
+        .layer(cors(config))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::observe))
+        .with_state(shared)
+}
+
+/// No origin may read the API, unless configured.
+fn cors(config: &Config) -> CorsLayer {
+    let origins = match config.origins() {
+        None => AllowOrigin::any(),
+        Some(origins) => AllowOrigin::list(origins),
+    };
+    let request_id: [HeaderName; 1] = [middleware::REQUEST_ID];
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD])
+        .expose_headers(request_id)
+}
+
+/// A plain page with the ways in.
+async fn index() -> Html<&'static str> {
+    Html(include_str!("index.html"))
+}
