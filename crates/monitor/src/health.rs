@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd::{AlarmKind, Error, ErrorClass, MemberInfo, Status};
 use jiff::Timestamp;
-use model::finding::{Finding, FindingState};
+use model::finding::{Finding, FindingKind, FindingState};
 use model::health::{ClusterState, Health, Role};
 use model::id::MemberId;
 use model::severity::Severity;
@@ -265,6 +265,10 @@ pub fn cluster_state(facts: &ClusterFacts<'_>) -> (ClusterState, Vec<String>) {
             continue;
         }
         match finding.severity {
+            // It pages, since the next loss is an outage; but the cluster serves.
+            Severity::Critical if finding.kind == FindingKind::MemberDown => {
+                degraded.push(finding.summary.clone());
+            }
             Severity::Critical => critical.push(finding.summary.clone()),
             Severity::Warning => degraded.push(finding.summary.clone()),
             Severity::Info => {}

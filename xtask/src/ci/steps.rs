@@ -31,9 +31,6 @@ pub(super) fn steps(extent: Extent) -> Vec<Step> {
         steps.extend([
             command("deny", "scripts/check-dependencies.sh"),
             command("start", "scripts/check-start.sh"),
-            command("footprint", "scripts/bench/footprint.sh"),
-            command("fleet", "scripts/bench/fleet.sh"),
-            command("api", "scripts/bench/api.sh"),
         ]);
     }
     steps

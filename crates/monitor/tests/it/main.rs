@@ -1,6 +1,6 @@
 //! The monitor against real clusters of every etcd version.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![cfg(unix)]
 
 mod alarms;
