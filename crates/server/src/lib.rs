@@ -1,6 +1,6 @@
 //! REST API, exporter, event stream: parse, call, map; no logic.
 //!
-//! [`routes`] lists what is served. Everything is read from the [`monitor::fleet::Fleet`]; nothing
+//! `routes` lists what is served. Everything is read from the [`monitor::fleet::Fleet`]; nothing
 //! here asks a member.
 
 #![forbid(unsafe_code)]

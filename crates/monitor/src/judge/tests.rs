@@ -172,7 +172,7 @@ fn a_leader_that_freezes_is_lost_and_its_successor_is_seen() {
     assert!(events.contains(&elected), "{events:?}");
     let frozen = &verdict.view.members[0];
     assert_eq!((frozen.health, frozen.is_reachable), (Health::Unhealthy, Some(false)));
-    assert_eq!(frozen.last_seen.map(|at| at.as_second()), Some(at(1).as_second()));
+    assert_eq!(frozen.last_seen.map(Timestamp::as_second), Some(at(1).as_second()));
     assert_eq!(verdict.view.state, ClusterState::Degraded);
     assert!(!verdict.is_calm);
 }

@@ -61,7 +61,7 @@ async fn a_frozen_follower_is_unhealthy_and_delays_nobody(version: EtcdVersion) 
     let watched = Watched::start(Cluster::builder(version)).await;
     watched.until("healthy", Duration::from_secs(10), is_healthy).await;
     let follower = watched.etcd.follower().await.unwrap();
-    follower.pause().unwrap();
+    follower.pause().await.unwrap();
     let id = follower.id();
     let took = watched
         .until("it is unhealthy", Duration::from_secs(5), |view| {

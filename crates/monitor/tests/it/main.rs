@@ -1,6 +1,10 @@
 //! The monitor against real clusters of every etcd version.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says what it measured"
+)]
 #![cfg(unix)]
 
 mod alarms;
