@@ -44,7 +44,7 @@ async fn freeze(version: EtcdVersion, security: Security) {
     let cluster = single(version, security).await;
     let member = member(&cluster, 0, cluster.client_config(Login::Monitor));
     member.status(AMPLE).await.unwrap();
-    cluster.member(0).pause().unwrap();
+    cluster.member(0).pause().await.unwrap();
     let start = Instant::now();
     // Longer than the age at which a silent connection is given up.
     while start.elapsed() < Duration::from_secs(7) {

@@ -51,7 +51,7 @@ async fn knows_its_users(cluster: &Cluster) {
 #[tokio::test]
 async fn a_paused_member_answers_again_after_it_is_resumed() {
     for version in EtcdVersion::available().into_iter().rev().take(1) {
-        let cluster = Cluster::builder(version).start().await.unwrap();
+        let cluster = Cluster::builder(version).members(5).start().await.unwrap();
         let member = cluster.follower().await.unwrap();
         let client = cluster.client_of(member);
         member.pause().await.unwrap();
@@ -71,4 +71,10 @@ async fn a_member_that_cannot_start_shows_why() {
         assert!(text.contains("member m1 ended"), "{text}");
         assert!(text.contains("unknown auto-compaction-mode"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_etcd_is_told_apart() {
+    let error = Cluster::builder_with_binary("/bin/true").start().await.unwrap_err();
+    assert!(error.to_string().contains("give an etcd server binary"), "{error}");
 }
