@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use etcd::{AuthConfig, ClientConfig, Connector, Endpoint, Scheme, Status, TlsConfig};
 use futures::future::join_all;
+use model::id::MemberId;
 
 use crate::certs::Certs;
 use crate::janitor::Janitor;
@@ -46,7 +47,7 @@ impl Cluster {
         janitor: Janitor,
     ) -> Result<Self, Error> {
         let nobody = client_config(plan.certs.as_ref(), AuthConfig::default());
-        let admin = connect(&members, nobody)?;
+        let admin = connect(members.iter(), nobody)?;
         let mut cluster = Self { members, plan, admin, _janitor: janitor };
         cluster.wait_ready().await?;
         for listed in cluster.admin.members(READY_DEADLINE).await?.members {
@@ -161,8 +162,14 @@ impl Cluster {
 
     /// Makes the client anew, after a change of members or users.
     pub(crate) fn reconnect(&mut self) -> Result<(), Error> {
-        self.admin = connect(&self.members, self.client_config(Login::Root))?;
+        self.admin = connect(self.members.iter(), self.client_config(Login::Root))?;
         Ok(())
+    }
+
+    /// A client of all members but `id` that may do everything.
+    pub(crate) fn client_without(&self, id: MemberId) -> Result<etcd::Cluster, Error> {
+        let others = self.members.iter().filter(|member| member.id() != id);
+        connect(others, self.client_config(Login::Root))
     }
 
     /// What each running member says of itself, if it answers.
@@ -203,12 +210,15 @@ fn agree(statuses: &[(&Member, Option<Status>)]) -> bool {
             .all(|(_, status)| status.as_ref().is_some_and(|status| status.leader == leader))
 }
 
-fn connect(members: &[Member], config: ClientConfig) -> Result<etcd::Cluster, Error> {
+fn connect<'a>(
+    members: impl Iterator<Item = &'a Member>,
+    config: ClientConfig,
+) -> Result<etcd::Cluster, Error> {
     let endpoint = |member: &Member| {
         Endpoint::parse(&member.client_url(), Scheme::Http)
             .expect("invariant: a member's URL is an endpoint")
     };
-    Ok(Connector::new(config)?.cluster(members.iter().map(endpoint).collect()))
+    Ok(Connector::new(config)?.cluster(members.map(endpoint).collect()))
 }
 
 fn client_config(certs: Option<&Certs>, auth: AuthConfig) -> ClientConfig {

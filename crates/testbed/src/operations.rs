@@ -47,7 +47,9 @@ impl Cluster {
 
     /// Removes the member `id`, ends its process and deletes its data.
     pub async fn remove_member(&mut self, id: MemberId) -> Result<(), Error> {
-        retry(async || self.client().member_remove(id, DEADLINE).await).await?;
+        // Asked to remove itself, a member may be gone before it answers.
+        let others = self.client_without(id)?;
+        retry(async || others.member_remove(id, DEADLINE).await).await?;
         if let Some(index) = self.members.iter().position(|member| member.id() == id) {
             let member = self.members.remove(index);
             // It ends by itself when it learns of its removal, unless it is down or paused.
