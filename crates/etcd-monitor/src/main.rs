@@ -8,9 +8,6 @@ use etcd_monitor::error::Error;
 use etcd_monitor::{app, say};
 use model::clock::{Clock as _, SystemClock};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::parse_from_arguments(std::env::args_os()) {
         Ok(cli) => cli,
