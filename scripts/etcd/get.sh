@@ -80,7 +80,7 @@ build() {
 # for whichever it is.
 unpack_debian() {
   if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-    say "etcd ${1:-} comes from Debian's packages, but apt-get is not here: put its etcd and" \
+    say "etcd${1:+ $1} comes from Debian's packages, but apt-get is not here: put its etcd and" \
       "etcdctl into $cache/${1:-3.4}/ by hand"
     return 1
   fi
