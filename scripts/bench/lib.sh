@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # What the measuring scripts share: building, starting, reading /proc, and judging by limits.
 #
-# To be sourced. Everything that is started here ends with the script.
+# To be sourced. Everything that is started here ends with the script. With the environment variable
+# ETCD_MONITOR_BINARY=PATH that program is measured, and it is not built.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 target="${CARGO_TARGET_DIR:-$root/target}/release"
 # Sourcing scripts use these.
 # shellcheck disable=SC2034
-monitor="$target/etcd-monitor" examples="$target/examples"
+monitor="${ETCD_MONITOR_BINARY:-$target/etcd-monitor}" examples="$target/examples"
 work="$(mktemp -d)"
 started=()
 missed=0
@@ -28,7 +29,9 @@ for tool in curl jq; do command -v "$tool" >/dev/null || fail "needs $tool; ./te
 
 # Builds the program alone, as users build it: what else is built with it could turn on features
 # that change what is measured.
-build_monitor() { build_release --package etcd-monitor; }
+build_monitor() {
+  [ -n "${ETCD_MONITOR_BINARY:-}" ] || build_release --package etcd-monitor
+}
 
 # Builds one of testbed's examples.
 build_example() { build_release --package testbed --example "$1"; }
