@@ -94,7 +94,9 @@ check_options() {
   done
   [ -n "$cert" ] || [ -z "$key" ] || fail "$bad_arguments" "--key is given without --cert"
   [ -n "$key" ] || [ -z "$cert" ] || fail "$bad_arguments" "--cert is given without --key"
-  if [ -z "$has_target" ] && ! env | grep -qE '^ETCD_MONITOR_(ENDPOINTS|CONFIG|DISCOVERY_SRV|DEMO)='; then
+  local by_environment
+  by_environment="${ETCD_MONITOR_ENDPOINTS:-}${ETCD_MONITOR_CONFIG:-}${ETCD_MONITOR_DISCOVERY_SRV:-}${ETCD_MONITOR_DEMO:-}"
+  if [ -z "$has_target$by_environment" ]; then
     usage >&2
     fail "$bad_arguments" "nothing to watch: give --endpoints, --config or --demo"
   fi
