@@ -24,9 +24,9 @@ use crate::tls::TlsSource;
 
 /// How long an unused connection is kept: longer than the time between two scrapes.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Largest buffer of a connection. A page arrives in as many parts as it takes, and a thousand
-/// members each hold a buffer.
-const BUFFER_BYTES: usize = 16 << 10;
+/// Largest buffer of a connection, the smallest that hyper takes. A page arrives in as many parts as
+/// it takes, and each of a thousand members holds a buffer.
+const BUFFER_BYTES: usize = 8 << 10;
 const OPERATION: &str = "GET";
 
 /// A page, of a member or of another address.

@@ -10,8 +10,9 @@ use crate::metrics::figures::Figures;
 /// How far back the history goes.
 pub const SPAN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Moments kept: an hour at the default interval. Figures that come faster are thinned out.
-const MAX_MOMENTS: usize = 240;
+/// Moments kept: one in half a minute. At the default interval that is every second scrape, and a
+/// thousand members need 30 MB; every scrape would need twice that.
+const MAX_MOMENTS: usize = 120;
 
 /// The figures of one member over the last hour.
 ///
@@ -53,7 +54,7 @@ impl Values {
 }
 
 impl History {
-    /// Adds the figures of a scrape. Those that come less than an hour / 240 after the ones before
+    /// Adds the figures of a scrape. Those that come less than half a minute after the ones before
     /// are left out; those that are not younger (the clock was set back) begin the history anew.
     pub fn push(&mut self, figures: &Figures) {
         // A little less than the step, for a scrape that comes early.
@@ -153,10 +154,10 @@ mod tests {
 
     #[test]
     fn an_hour_is_kept_and_an_absent_figure_has_no_points() {
-        let history = history((0..500).map(|index| index * 15));
+        let history = history((0..250).map(|index| index * 30));
         let points = history.range("db_size_bytes", at(0), at(10_000));
         assert_eq!(points.len(), MAX_MOMENTS);
-        assert_eq!(points.last(), Some(&(at(7_485), 7_485.0)));
+        assert_eq!(points.last(), Some(&(at(7_470), 7_470.0)));
         assert!(history.range("quota_bytes", at(0), at(10_000)).is_empty());
         assert!(history.range("no_such_figure", at(0), at(10_000)).is_empty());
     }
@@ -168,30 +169,30 @@ mod tests {
         for (index, value) in bodies.iter().cycle().take(700).enumerate() {
             let body =
                 format!("etcd_server_has_leader 1\netcd_mvcc_db_open_read_transactions {value}\n");
-            let second = index as i64 * 15;
+            let second = index as i64 * 30;
             let mut window = PageWindow::default();
             window.push(Arc::new(Page::parse(body.as_bytes(), at(second)).unwrap()));
             history.push(&window.figures().unwrap());
         }
-        let from = at(10_485 - 6 * 15);
-        let points = history.range("open_read_transactions", from, at(20_000));
+        let from = at(20_970 - 6 * 30);
+        let points = history.range("open_read_transactions", from, at(40_000));
         let expected = [(0, 0.1), (1, 0.1), (2, 7.0), (5, 7.0), (6, 7.0)];
         let expected =
-            expected.map(|(step, value)| (from + SignedDuration::from_secs(15 * step), value));
+            expected.map(|(step, value)| (from + SignedDuration::from_secs(30 * step), value));
         assert_eq!(points, expected);
-        assert_eq!(history.range("has_leader", at(0), at(20_000)).len(), MAX_MOMENTS);
+        assert_eq!(history.range("has_leader", at(0), at(40_000)).len(), MAX_MOMENTS);
     }
 
     #[test]
     fn a_clock_that_was_set_back_begins_anew() {
-        let history = history([1_000, 1_015, 500, 515].into_iter());
+        let history = history([1_000, 1_030, 500, 530].into_iter());
         let points = history.range("db_size_bytes", at(0), at(10_000));
-        assert_eq!(points, [(at(500), 500.0), (at(515), 515.0)]);
+        assert_eq!(points, [(at(500), 500.0), (at(530), 530.0)]);
     }
 
     #[test]
     fn frequent_scrapes_are_thinned_out() {
         let points = history(0..3_600).range("db_size_bytes", at(0), at(10_000));
-        assert!((200..=MAX_MOMENTS).contains(&points.len()), "{}", points.len());
+        assert!((110..=MAX_MOMENTS).contains(&points.len()), "{}", points.len());
     }
 }
