@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the checks need, then runs all of them and prints a summary.
 #
-# usage: ./test.sh           everything: format, lints, rules, tests, docs, dependencies, speed
-#        ./test.sh --quick   without the release build, the benchmarks and the dependency scan
+# usage: ./test.sh           everything: format, lints, rules, release build, tests, docs, dependencies
+#        ./test.sh --quick   without the release build and the dependency scan
 #        ./test.sh --help    this text
 #
 # Needs Rust, and on Debian or Ubuntu nothing else: missing packages are installed with apt-get,

@@ -30,6 +30,10 @@ mod plan;
 #[cfg(unix)]
 mod ports;
 #[cfg(unix)]
+pub mod programs;
+#[cfg(unix)]
+mod scenario;
+#[cfg(unix)]
 pub mod version;
 #[cfg(unix)]
 mod wait;
@@ -44,6 +48,8 @@ pub use error::Error;
 pub use login::Login;
 #[cfg(unix)]
 pub use member::Member;
+#[cfg(unix)]
+pub use scenario::on;
 #[cfg(unix)]
 pub use version::EtcdVersion;
 #[cfg(unix)]

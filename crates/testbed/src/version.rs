@@ -91,7 +91,7 @@ pub fn skip(reason: &dyn fmt::Display) {
 }
 
 /// The directory that scripts put fetched programs into.
-fn cache_dir() -> PathBuf {
+pub(crate) fn cache_dir() -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("ETCD_MONITOR_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("etcd-monitor")))

@@ -1,6 +1,16 @@
-//! The program's contracts with people and scripts, against golden files.
+//! The program's contracts with people and scripts: golden files, and runs beside real clusters.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says what it measured"
+)]
+#![cfg(unix)]
 
 mod config_files;
 mod golden;
+mod http;
+mod outages;
+mod program;
+mod prometheus;
+mod stopping;

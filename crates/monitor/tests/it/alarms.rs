@@ -31,5 +31,5 @@ async fn nospace_and_its_disarm_are_seen(version: EtcdVersion) {
 }
 
 mod tests {
-    crate::on_every_version!(nospace_and_its_disarm_are_seen);
+    testbed::on_every_version!(nospace_and_its_disarm_are_seen);
 }

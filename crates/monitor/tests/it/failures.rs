@@ -108,7 +108,7 @@ async fn a_lost_quorum_and_its_return_are_seen(version: EtcdVersion) {
 }
 
 mod tests {
-    crate::on_every_version!(
+    testbed::on_every_version!(
         a_killed_leader_its_loss_and_its_successor_are_seen,
         a_frozen_follower_is_unhealthy_and_delays_nobody,
         a_lost_quorum_and_its_return_are_seen,

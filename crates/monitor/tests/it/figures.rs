@@ -62,5 +62,5 @@ async fn figures_are_those_of_the_members(version: EtcdVersion) {
 }
 
 mod tests {
-    crate::on_every_version!(figures_are_those_of_the_members);
+    testbed::on_every_version!(figures_are_those_of_the_members);
 }

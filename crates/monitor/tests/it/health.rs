@@ -46,5 +46,5 @@ async fn is_seen_in_full(version: EtcdVersion) {
 }
 
 mod tests {
-    crate::on_every_version!(is_seen_in_full);
+    testbed::on_every_version!(is_seen_in_full);
 }

@@ -43,5 +43,5 @@ async fn a_learner_comes_is_promoted_and_goes(version: EtcdVersion) {
 }
 
 mod tests {
-    crate::on_every_version!(a_learner_comes_is_promoted_and_goes);
+    testbed::on_every_version!(a_learner_comes_is_promoted_and_goes);
 }

@@ -31,5 +31,5 @@ async fn rotation_and_restarts_with_auth_need_no_restart_of_ours(version: EtcdVe
 }
 
 mod tests {
-    crate::on_every_version!(rotation_and_restarts_with_auth_need_no_restart_of_ours);
+    testbed::on_every_version!(rotation_and_restarts_with_auth_need_no_restart_of_ours);
 }

@@ -9,20 +9,8 @@ use monitor::config::ClusterConfig;
 use monitor::event_log::EventFilter;
 use monitor::fleet::{ClusterHandle, Fleet};
 use monitor::view::ClusterView;
-use testbed::{Cluster, ClusterBuilder, EtcdVersion, Login};
+use testbed::{Cluster, ClusterBuilder, Login};
 use tokio::time::Instant;
-
-/// Runs `scenario` on `version`, or says why it did not run.
-pub(crate) async fn on<F: Future<Output = ()>>(
-    version: EtcdVersion,
-    scenario: impl FnOnce(EtcdVersion) -> F,
-) {
-    if let Err(missing) = version.binary() {
-        testbed::version::skip(&missing);
-        return;
-    }
-    tokio::time::timeout(Duration::from_mins(2), scenario(version)).await.expect("within 2 min");
-}
 
 /// A cluster and its watcher.
 pub(crate) struct Watched {

@@ -1,0 +1,33 @@
+//! Programs of others that tests run, such as Prometheus.
+
+use std::path::PathBuf;
+
+use crate::version::cache_dir;
+
+/// A program that is not here.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("no {program} on PATH; run {script}")]
+pub struct NotFound {
+    program: &'static str,
+    script: &'static str,
+}
+
+/// The server of Prometheus.
+pub fn prometheus() -> Result<PathBuf, NotFound> {
+    find("prometheus", "prometheus", "scripts/get-prometheus.sh")
+}
+
+/// The tool that comes with Prometheus.
+pub fn promtool() -> Result<PathBuf, NotFound> {
+    find("promtool", "prometheus", "scripts/get-prometheus.sh")
+}
+
+/// Looks on PATH, then where `script` puts what it fetches.
+fn find(program: &'static str, directory: &str, script: &'static str) -> Result<PathBuf, NotFound> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([cache_dir().join(directory)])
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file())
+        .ok_or(NotFound { program, script })
+}
