@@ -8,9 +8,11 @@
 #![cfg(unix)]
 
 mod alarms;
+mod expected;
 mod failures;
 mod figures;
 mod health;
 mod membership;
+mod recorded;
 mod rotation;
 mod watched;

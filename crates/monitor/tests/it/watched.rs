@@ -30,7 +30,11 @@ impl Watched {
         builder: ClusterBuilder,
         change: impl FnOnce(&mut ClusterConfig),
     ) -> Self {
-        let etcd = builder.start().await.expect("the cluster starts");
+        Self::of(builder.start().await.expect("the cluster starts"), change)
+    }
+
+    /// The same with a cluster that runs already.
+    pub(crate) fn of(etcd: Cluster, change: impl FnOnce(&mut ClusterConfig)) -> Self {
         let client = etcd.client_config(Login::Monitor);
         let mut config = ClusterConfig {
             name: "test".to_owned(),
