@@ -237,7 +237,14 @@ pub fn cluster_state(facts: &ClusterFacts<'_>) -> (ClusterState, Vec<String>) {
 
     if facts.members.iter().all(|member| member.is_reachable.is_none()) {
         for member in facts.members {
-            unknown.extend(member.reasons.iter().map(|why| format!("{}: {why}", member.name)));
+            // An error says its endpoint itself, which is the name of a member that never answered.
+            unknown.extend(member.reasons.iter().map(|why| {
+                if why.starts_with(&member.name) {
+                    why.clone()
+                } else {
+                    format!("{}: {why}", member.name)
+                }
+            }));
         }
         return (ClusterState::Unknown, unknown);
     }

@@ -13,4 +13,6 @@ mod http;
 mod outages;
 mod program;
 mod prometheus;
+mod refusals;
+mod reloading;
 mod stopping;
