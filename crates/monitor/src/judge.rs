@@ -2,13 +2,13 @@
 //!
 //! A judge has a memory but neither clock nor I/O: fed the same sweeps it gives the same verdicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd::{Alarm, AlarmKind, Endpoint, MemberInfo};
 use jiff::{SignedDuration, Timestamp};
-use model::finding::Finding;
+use model::finding::{Finding, MemberRef};
 use model::health::ClusterState;
 use model::id::MemberId;
 
@@ -23,7 +23,7 @@ use crate::membership::MembershipTracker;
 use crate::picture::{self, Picture};
 use crate::sweep::{MemberSweep, Sweep};
 use crate::targets::{self, Configured};
-use crate::view::{ClusterView, MemberView};
+use crate::view::{ClusterView, MemberView, MembershipChangeKind};
 
 /// Pictures that detectors may look back at. Each holds all answers of a sweep, so that a fleet of
 /// hundreds of clusters pays for every one more; what needs a longer view belongs in the figures.
@@ -47,6 +47,8 @@ pub struct Brief {
 pub struct Judge {
     brief: Brief,
     identities: BTreeMap<Endpoint, MemberId>,
+    /// Endpoints of members that were removed: the configuration may go on naming them.
+    former: BTreeSet<Endpoint>,
     memories: BTreeMap<Endpoint, Memory>,
     alarms: Vec<Alarm>,
     has_quorum: Option<bool>,
@@ -74,6 +76,7 @@ impl Judge {
         Self {
             brief,
             identities: BTreeMap::new(),
+            former: BTreeSet::new(),
             memories: BTreeMap::new(),
             alarms: Vec::new(),
             has_quorum: None,
@@ -117,6 +120,9 @@ impl Judge {
         let mut events = Vec::new();
         self.remember(&sweep);
         for change in self.membership.observe(&sweep, now) {
+            if change.kind == MembershipChangeKind::Removed {
+                self.retire(&change.member);
+            }
             events.push(changes::of_membership(&change));
         }
         let picture = self.picture(sweep);
@@ -145,9 +151,13 @@ impl Judge {
         let is_asked = |endpoint: &Endpoint| sweep.members.iter().any(|m| m.endpoint == *endpoint);
         self.identities.retain(|endpoint, _| is_asked(endpoint));
         self.memories.retain(|endpoint, _| is_asked(endpoint));
+        self.former.retain(is_asked);
         for member in &sweep.members {
-            if let Some(status) = member.status.answer() {
-                self.identities.insert(member.endpoint.clone(), status.header.member_id);
+            let Some(status) = member.status.answer() else { continue };
+            let id = status.header.member_id;
+            self.identities.insert(member.endpoint.clone(), id);
+            if self.membership.members().contains_key(&id) {
+                self.former.remove(&member.endpoint);
             }
         }
         let reports: Vec<&Vec<Alarm>> =
@@ -165,6 +175,23 @@ impl Judge {
             let is_told = sweep.members.iter().any(|member| member.status.answer().is_some());
             self.has_quorum.filter(|_| is_told)
         });
+    }
+
+    /// That nobody answers any more where a removed member was is as it should be.
+    fn retire(&mut self, removed: &MemberRef) {
+        let was_there = |endpoint: &&Endpoint| {
+            self.identities.get(endpoint).map_or_else(
+                || endpoint.to_string() == removed.endpoint,
+                |id| Some(*id) == removed.id,
+            )
+        };
+        let endpoints = self.brief.configured.endpoints.iter().filter(was_there).cloned();
+        self.former.extend(endpoints);
+    }
+
+    /// Whether a removed member was at this endpoint, and now nobody is.
+    fn is_deserted(&self, said: &MemberSweep) -> bool {
+        said.status.answer().is_none() && self.former.contains(&said.endpoint)
     }
 
     fn picture(&mut self, sweep: Sweep) -> Picture {
@@ -204,7 +231,8 @@ impl Judge {
             let id = self.identities.get(&said.endpoint).copied();
             let is_listed = id.is_some_and(|id| self.membership.members().contains_key(&id));
             // A second endpoint of a listed member adds nothing to the first.
-            if is_listed || spoken_for.contains(&&said.endpoint) {
+            let is_shown = is_listed || spoken_for.contains(&&said.endpoint);
+            if is_shown || self.is_deserted(said) {
                 continue;
             }
             let alarms = id.map(|id| alarms_of(&self.alarms, id)).unwrap_or_default();
@@ -280,7 +308,11 @@ impl Judge {
             && self.findings.is_calm()
             && !matches!(picture.leader, LeaderSighting::Nobody)
             && self.settled.is_settled()
-            && picture.sweep.members.iter().all(|member| member.status.waiting.is_none())
+            && picture
+                .sweep
+                .members
+                .iter()
+                .all(|member| member.status.waiting.is_none() || self.is_deserted(member))
     }
 }
 

@@ -8,8 +8,13 @@ use tokio::net::TcpStream;
 
 /// Sends a GET for `path`; what the server says can be read from what is returned.
 async fn ask(authority: &str, path: &str) -> io::Result<BufReader<TcpStream>> {
+    ask_with(authority, path, "").await
+}
+
+/// The same with more header lines, each with its end.
+async fn ask_with(authority: &str, path: &str, headers: &str) -> io::Result<BufReader<TcpStream>> {
     let mut connection = TcpStream::connect(authority).await?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\n{headers}\r\n");
     connection.write_all(request.as_bytes()).await?;
     Ok(BufReader::new(connection))
 }
@@ -44,7 +49,16 @@ pub(crate) struct EventStream {
 impl EventStream {
     /// Opens the stream at `path`; from now on nothing is missed.
     pub(crate) async fn open(authority: &str, path: &str) -> Self {
-        let mut lines = ask(authority, path).await.unwrap().lines();
+        Self::open_with(authority, path, "").await
+    }
+
+    /// Opens it as a client that comes back, and has seen the event `last`.
+    pub(crate) async fn open_after(authority: &str, path: &str, last: u64) -> Self {
+        Self::open_with(authority, path, &format!("Last-Event-ID: {last}\r\n")).await
+    }
+
+    async fn open_with(authority: &str, path: &str, headers: &str) -> Self {
+        let mut lines = ask_with(authority, path, headers).await.unwrap().lines();
         let status = lines.next_line().await.unwrap().unwrap();
         assert!(status.ends_with("200 OK"), "{status}");
         while lines.next_line().await.unwrap().is_some_and(|line| !line.is_empty()) {}

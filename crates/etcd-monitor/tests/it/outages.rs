@@ -5,6 +5,7 @@ use std::time::Duration;
 use testbed::{Cluster, EtcdVersion};
 use tokio::time::{Instant, timeout};
 
+use crate::http::EventStream;
 use crate::program::Program;
 
 /// From the election to every client's knowing of it.
@@ -49,6 +50,13 @@ async fn a_killed_leader_is_told_in_status_history_and_stream(version: EtcdVersi
     assert_eq!(newest["to"]["id"], *new);
     assert!(newest["leaderless_seconds"].as_f64().unwrap() > 0.0, "{newest:#}");
     assert!(before["to"].is_null(), "the loss is an entry of its own: {before:#}");
+
+    // A client that was away gets what it missed.
+    let seen = lost["sequence"].as_u64().unwrap();
+    let mut again = EventStream::open_after(program.authority(), "/api/v1/stream", seen - 1).await;
+    assert_eq!(again.next().await, Some(("leader_lost".to_owned(), lost)));
+    let missed = timeout(TOLD_WITHIN, again.next_named("leader_elected")).await;
+    assert_eq!(missed.expect("it is sent again"), elected);
 }
 
 mod tests {

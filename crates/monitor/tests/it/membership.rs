@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use model::event::EventKind;
+use model::finding::FindingState;
 use model::health::{ClusterState, Role};
+use monitor::view::ClusterView;
 use testbed::{Cluster, EtcdVersion};
 
 use crate::watched::Watched;
@@ -42,6 +44,30 @@ async fn a_learner_comes_is_promoted_and_goes(version: EtcdVersion) {
     watched.fleet.shutdown().await;
 }
 
+/// Its endpoint stays in the configuration, which is not yet a reason to call the cluster sick.
+async fn a_configured_member_is_removed_for_good(version: EtcdVersion) {
+    let mut watched = Watched::start(Cluster::builder(version)).await;
+    let is_healthy = |view: &ClusterView| view.state == ClusterState::Healthy;
+    watched.until("healthy", Duration::from_secs(10), is_healthy).await;
+    let id = watched.etcd.follower().await.unwrap().id();
+    watched.etcd.remove_member(id).await.unwrap();
+    watched
+        .until("two members", Duration::from_secs(10), |view| {
+            view.quorum.voters == 2 && is_healthy(view)
+        })
+        .await;
+    // Its process has ended by now, or will soon; that nobody answers there changes nothing.
+    let sweeps = watched.view().sweeps;
+    watched.until("more sweeps", Duration::from_secs(15), |view| view.sweeps >= sweeps + 3).await;
+    let view = watched.view();
+    assert!(is_healthy(&view), "{:?}: {:#?}", view.reasons, view.members);
+    assert!(view.findings.iter().all(|f| f.state != FindingState::Open), "{:#?}", view.findings);
+    watched.fleet.shutdown().await;
+}
+
 mod tests {
-    testbed::on_every_version!(a_learner_comes_is_promoted_and_goes);
+    testbed::on_every_version!(
+        a_learner_comes_is_promoted_and_goes,
+        a_configured_member_is_removed_for_good,
+    );
 }
