@@ -336,12 +336,17 @@ fn outcome<T>(call: &Call<T>) -> Option<Outcome> {
     }
 }
 
+/// With fewer probes in the last minute than this, a median says too little: the first ones also
+/// wait for their connection.
+const MIN_PROBES: u64 = 5;
+
 /// The slower of the two read probes over the last minute, by the median: of the thirty probes of a
 /// minute p99 is the worst, and one of them slow is no state of a cluster.
 fn slowest(latencies: &Latencies, now: Timestamp) -> Option<Duration> {
     [Probe::SerializableRead, Probe::LinearizableRead]
         .into_iter()
-        .filter_map(|probe| latencies.summary(probe, WINDOWS[0], now)?.quantiles)
-        .map(|quantiles| quantiles.p50)
+        .filter_map(|probe| latencies.summary(probe, WINDOWS[0], now))
+        .filter(|summary| summary.count >= MIN_PROBES)
+        .filter_map(|summary| Some(summary.quantiles?.p50))
         .max()
 }

@@ -11,18 +11,28 @@ use super::Console;
 /// With more clusters than this, only those that are not healthy are listed with their members.
 const DETAILED: usize = 5;
 
+/// Of those, no more than this: the rest would scroll the first away.
+const TROUBLED: usize = 10;
+
 /// The summary of all clusters.
 pub(super) fn render(fleet: &Fleet, url: &str, console: Console) -> String {
     let views: Vec<_> = fleet.clusters().iter().map(ClusterHandle::view).collect();
     let mut text = String::new();
-    for view in &views {
-        if views.len() <= DETAILED || view.state != ClusterState::Healthy {
+    let (healthy, mut troubled): (Vec<_>, Vec<_>) =
+        views.iter().partition(|view| view.state == ClusterState::Healthy);
+    if views.len() <= DETAILED {
+        for view in &views {
             cluster(&mut text, view, console);
         }
-    }
-    if views.len() > DETAILED {
-        let healthy = views.iter().filter(|view| view.state == ClusterState::Healthy).count();
-        let _ = writeln!(text, "{healthy} of {} clusters are healthy", views.len());
+    } else {
+        troubled.sort_by_key(|view| view.state != ClusterState::Critical);
+        for view in troubled.iter().take(TROUBLED) {
+            cluster(&mut text, view, console);
+        }
+        if let Some(more) = troubled.len().checked_sub(TROUBLED + 1) {
+            let _ = writeln!(text, "… and {} more that are not healthy", more + 1);
+        }
+        let _ = writeln!(text, "{} of {} clusters are healthy", healthy.len(), views.len());
     }
     let _ = write!(text, "status: {url}/api/v1/clusters   events follow; Ctrl-C stops");
     text
