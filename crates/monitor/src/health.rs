@@ -239,7 +239,7 @@ pub fn cluster_state(facts: &ClusterFacts<'_>) -> (ClusterState, Vec<String>) {
         for member in facts.members {
             // An error says its endpoint itself, which is the name of a member that never answered.
             unknown.extend(member.reasons.iter().map(|why| {
-                if why.starts_with(&member.name) {
+                if member.endpoint.as_ref() == Some(&member.name) {
                     why.clone()
                 } else {
                     format!("{}: {why}", member.name)

@@ -29,8 +29,9 @@ pub(super) fn render(fleet: &Fleet, url: &str, console: Console) -> String {
         for view in troubled.iter().take(TROUBLED) {
             cluster(&mut text, view, console);
         }
-        if let Some(more) = troubled.len().checked_sub(TROUBLED + 1) {
-            let _ = writeln!(text, "… and {} more that are not healthy", more + 1);
+        if troubled.len() > TROUBLED {
+            let more = troubled.len() - TROUBLED;
+            let _ = writeln!(text, "… and {more} more that are not healthy");
         }
         let _ = writeln!(text, "{} of {} clusters are healthy", healthy.len(), views.len());
     }
