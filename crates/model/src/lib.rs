@@ -12,4 +12,5 @@ pub mod finding;
 pub mod health;
 pub mod id;
 pub mod secret;
+pub mod series;
 pub mod severity;

@@ -1,0 +1,240 @@
+//! Time series: labels, samples, and the conditions that choose among series.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use regex::Regex;
+
+/// The bits of the NaN that says "this series ended here", as Prometheus writes it.
+pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+/// The value of a stale marker. Compare with [`is_stale`], since NaN equals nothing.
+pub const STALE_NAN: f64 = f64::from_bits(STALE_NAN_BITS);
+
+/// Whether `value` is a stale marker and no measurement.
+pub fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE_NAN_BITS
+}
+
+/// The label that holds a series' metric name.
+pub const METRIC_NAME: &str = "__name__";
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    /// Any float; a [stale marker](is_stale) ends the series until its next sample.
+    pub value: f64,
+}
+
+/// Names and values of a series' labels in order of the names; cheap to clone.
+///
+/// An empty value means the same as no label, so none is kept.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+
+impl Labels {
+    /// Labels of `pairs` in any order; of a repeated name the first counts.
+    pub fn new<N: Into<Arc<str>>, V: Into<Arc<str>>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut pairs: Vec<(Arc<str>, Arc<str>)> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        pairs.dedup_by(|later, earlier| later.0 == earlier.0);
+        Self(pairs.into())
+    }
+
+    /// These labels and `others`; where both have a name, these count.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        let mut all = Vec::with_capacity(self.0.len() + others.0.len());
+        let (mut ours, mut theirs) = (self.0.iter().peekable(), others.0.iter().peekable());
+        loop {
+            let order = match (ours.peek(), theirs.peek()) {
+                (Some(our), Some(their)) => our.0.cmp(&their.0),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return Self(all.into()),
+            };
+            if order != Ordering::Less {
+                let their = theirs.next();
+                if order == Ordering::Greater {
+                    all.extend(their.cloned());
+                    continue;
+                }
+            }
+            all.extend(ours.next().cloned());
+        }
+    }
+
+    /// The value of the label `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        Some(&self.0[found].1)
+    }
+
+    /// Names and values in order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The shared pairs, to build other labels from without copying text.
+    pub fn pairs(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.0
+    }
+}
+
+/// As PromQL writes it: `{job="etcd", member="m1"}`.
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, (name, value)) in self.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}={value:?}")?;
+        }
+        f.write_str("}")
+    }
+}
+
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Labels and what was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// The metric's name ([`METRIC_NAME`]) among them.
+    pub labels: Labels,
+    /// In order of time.
+    pub samples: Vec<Sample>,
+}
+
+/// A source of series.
+pub trait Source: Send + Sync {
+    /// Every series that all `matchers` accept, with its samples of `from_ms..=to_ms` in order of
+    /// time, stale markers included; the series in order of their labels.
+    ///
+    /// `step_ms` is the coarsest resolution that the asker can do with; none means every sample.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        step_ms: Option<i64>,
+    ) -> Result<Vec<Series>, SourceError>;
+
+    /// The labels of every series that all `matchers` accept and that has a sample in
+    /// `from_ms..=to_ms`, in order. A source may answer for somewhat more time than was asked.
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<Labels>, SourceError> {
+        let found = self.select(matchers, from_ms, to_ms, None)?;
+        Ok(found.into_iter().map(|series| series.labels).collect())
+    }
+}
+
+/// Why series could not be read.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a matcher compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `=~`, the whole value
+    Re,
+    /// `!~`, the whole value
+    Nre,
+}
+
+/// A condition on one label; a missing label counts as an empty value.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    name: String,
+    op: MatchOp,
+    value: String,
+    regex: Option<Regex>,
+}
+
+impl Matcher {
+    /// A condition; an error when `value` should be a regular expression and is none.
+    pub fn new(name: &str, op: MatchOp, value: &str) -> Result<Self, regex::Error> {
+        let regex = match op {
+            MatchOp::Eq | MatchOp::Ne => None,
+            MatchOp::Re | MatchOp::Nre => Some(Regex::new(&format!("^(?:{value})$"))?),
+        };
+        Ok(Self { name: name.to_owned(), op, value: value.to_owned(), regex })
+    }
+
+    /// The label's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it compares.
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// The text or regular expression to compare with.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label of this value satisfies the condition.
+    pub fn matches(&self, value: &str) -> bool {
+        let is_match =
+            self.regex.as_ref().map_or(self.value == value, |regex| regex.is_match(value));
+        is_match == matches!(self.op, MatchOp::Eq | MatchOp::Re)
+    }
+
+    /// Whether `labels` satisfy the condition.
+    pub fn accepts(&self, labels: &Labels) -> bool {
+        self.matches(labels.get(&self.name).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_joined_in_order() {
+        let ours = Labels::new([("b", "1"), ("d", "1")]);
+        let theirs = Labels::new([("a", "2"), ("b", "2"), ("e", "2")]);
+        let joined = Labels::new([("a", "2"), ("b", "1"), ("d", "1"), ("e", "2")]);
+        assert_eq!(ours.and(&theirs), joined);
+    }
+
+    #[test]
+    fn labels_are_sorted_and_empty_values_are_no_labels() {
+        let labels = Labels::new([("b", "2"), ("a", "1"), ("c", "")]);
+        assert_eq!(labels.to_string(), r#"{a="1", b="2"}"#);
+        assert_eq!(labels.get("c"), None);
+        assert_eq!(labels, Labels::new([("a", "1"), ("b", "2")]));
+    }
+
+    #[test]
+    fn regular_expressions_match_the_whole_value_and_missing_labels_are_empty() {
+        let matcher = |op, value| Matcher::new("a", op, value).expect("a valid expression");
+        let labels = Labels::new([("a", "one")]);
+        assert!(matcher(MatchOp::Re, "o.e|two").accepts(&labels));
+        assert!(!matcher(MatchOp::Re, "on").accepts(&labels));
+        assert!(matcher(MatchOp::Nre, "on").accepts(&labels));
+        assert!(matcher(MatchOp::Eq, "").accepts(&Labels::default()));
+        assert!(Matcher::new("a", MatchOp::Re, "(").is_err());
+    }
+}
