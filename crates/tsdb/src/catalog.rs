@@ -1,0 +1,92 @@
+//! Who is who: targets and the labels that their series have in common.
+//!
+//! A series is a target (`cluster`, `member`, `instance`, `job`) and a shape (`__name__`, `le`, …).
+//! A thousand members share a few hundred shapes, so names cost little, and a matcher is put to
+//! targets and shapes instead of to every series.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use model::series::{Labels, Matcher};
+
+use crate::target::TargetState;
+
+/// All targets and shapes that are known, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog(RwLock<Known>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) shapes: Vec<Labels>,
+    shape_numbers: HashMap<Labels, u32>,
+    pub(crate) targets: Vec<Arc<TargetState>>,
+    target_numbers: HashMap<Labels, u32>,
+}
+
+impl Catalog {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of these labels, which they keep as long as the process runs.
+    pub(crate) fn shape(&self, labels: &Labels) -> u32 {
+        if let Some(number) = self.read().shape_numbers.get(labels) {
+            return *number;
+        }
+        let mut known = self.write();
+        let next = known.shapes.len() as u32;
+        let number = *known.shape_numbers.entry(labels.clone()).or_insert(next);
+        if number == next {
+            known.shapes.push(labels.clone());
+        }
+        number
+    }
+
+    /// The target of these labels, made when it is new.
+    pub(crate) fn target(&self, labels: &Labels) -> Arc<TargetState> {
+        let mut known = self.write();
+        let next = known.targets.len() as u32;
+        let number = *known.target_numbers.entry(labels.clone()).or_insert(next);
+        if number == next {
+            known.targets.push(Arc::new(TargetState::new(next, labels.clone())));
+        }
+        Arc::clone(&known.targets[number as usize])
+    }
+}
+
+/// Which series of which targets some matchers accept.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    pub(crate) targets: Vec<(Arc<TargetState>, Arc<Vec<bool>>)>,
+    pub(crate) shapes: Vec<Labels>,
+}
+
+impl Known {
+    /// Puts each matcher to the target where that has the label, and to the shapes where it has not.
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Selection {
+        let mut accepted: HashMap<Vec<bool>, Arc<Vec<bool>>> = HashMap::new();
+        let mut targets = Vec::new();
+        for target in &self.targets {
+            let values: Vec<_> =
+                matchers.iter().map(|matcher| target.labels.get(matcher.name())).collect();
+            let mut pairs = matchers.iter().zip(&values);
+            if !pairs.all(|(matcher, value)| value.is_none_or(|value| matcher.matches(value))) {
+                continue;
+            }
+            let is_left: Vec<bool> = values.iter().map(Option::is_none).collect();
+            let shapes = accepted.entry(is_left).or_insert_with_key(|is_left| {
+                let left = || matchers.iter().zip(is_left).filter(|(_, is_left)| **is_left);
+                let accepts = |shape: &Labels| left().all(|(matcher, _)| matcher.accepts(shape));
+                Arc::new(self.shapes.iter().map(accepts).collect())
+            });
+            if shapes.contains(&true) {
+                targets.push((Arc::clone(target), Arc::clone(shapes)));
+            }
+        }
+        Selection { targets, shapes: self.shapes.clone() }
+    }
+}

@@ -1,0 +1,241 @@
+//! The store as its users see it.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use model::series::{Labels, Matcher, Series, Source, SourceError};
+
+use crate::DAY_MS;
+use crate::error::Error;
+use crate::select;
+use crate::shards::Shards;
+use crate::target::{SeriesId, Target};
+use crate::writer::{Command, Writer, day_of};
+
+/// Scrapes that wait for the disk: two minutes of a thousand members.
+const QUEUE: usize = 8_192;
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How long; whole days are removed. 15 days, as in Prometheus.
+    pub retention: Duration,
+    /// How many bytes at most; the oldest days go first. No limit by default.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { retention: Duration::from_hours(15 * 24), max_bytes: None }
+    }
+}
+
+/// How the store is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// On disk.
+    pub bytes: u64,
+    /// Days that have a file.
+    pub days: usize,
+    /// Targets known.
+    pub targets: usize,
+    /// Why nothing can be written now; none when all is well.
+    pub ingest_error: Option<String>,
+    /// What was found damaged and left out, each with its file.
+    pub damage: Vec<String>,
+}
+
+/// The store. A clone is another handle on the same one.
+#[derive(Debug, Clone)]
+pub struct Tsdb {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    shards: Arc<Shards>,
+    /// Held as long as the store is open.
+    _lock: File,
+    writer: SyncSender<Command>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    stopping: Arc<AtomicBool>,
+    segments: Arc<AtomicU64>,
+    ingest_error: Arc<Mutex<Option<String>>>,
+}
+
+impl Tsdb {
+    /// Opens the store in `directory`, or makes it. Only one process may have it open.
+    pub fn open(directory: &Path, options: Options) -> Result<Self, Error> {
+        let lock = lock(directory)?;
+        let shards = Arc::new(Shards::open(directory)?);
+        let mut backlog = Vec::new();
+        let mut next_segment = 0;
+        for day in shards.sizes().into_keys() {
+            let replayed = shards.get(day)?.replay(day)?;
+            for what in replayed.damage {
+                shards.damaged(what);
+            }
+            for (target, segment) in replayed.segments {
+                next_segment = next_segment.max(segment.number + 1);
+                let target = Arc::clone(&shards.catalog.read().targets[target as usize]);
+                let segment = Arc::new(segment);
+                target.restore(Arc::clone(&segment));
+                backlog.push(Command::Seal { target, segment });
+            }
+        }
+        let (writer, commands) = mpsc::sync_channel(QUEUE);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let ingest_error = Arc::new(Mutex::new(None));
+        let thread = Writer {
+            shards: Arc::clone(&shards),
+            commands,
+            ingest_error: Arc::clone(&ingest_error),
+            stopping: Arc::clone(&stopping),
+            days: std::collections::BTreeMap::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("tsdb-writer".to_owned())
+            .spawn(move || thread.run(backlog))
+            .map_err(|source| {
+                let path = directory.to_owned();
+                Error::Io { what: "start the thread that writes", path, source }
+            })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                shards,
+                _lock: lock,
+                writer,
+                thread: Mutex::new(Some(thread)),
+                stopping,
+                segments: Arc::new(AtomicU64::new(next_segment)),
+                ingest_error,
+            }),
+        })
+    }
+
+    /// The target whose series all have these labels.
+    pub fn target(&self, labels: &Labels) -> Target {
+        Target {
+            state: self.inner.shards.catalog.target(labels),
+            writer: self.inner.writer.clone(),
+            segments: Arc::clone(&self.inner.segments),
+            ingest_error: Arc::clone(&self.inner.ingest_error),
+        }
+    }
+
+    /// The series with these labels of its own (name, `le`, …), the same for all targets. Where a
+    /// target has a label of the same name, the target's counts.
+    pub fn series_id(&self, labels: &Labels) -> SeriesId {
+        SeriesId::new(self.inner.shards.catalog.shape(labels))
+    }
+
+    /// Returns when all that was appended before is on disk, or when the store was closed.
+    pub fn flush(&self) {
+        let (done, wait) = mpsc::sync_channel(1);
+        if self.inner.writer.send(Command::Flush(done)).is_ok() {
+            // An error says that the thread has ended.
+            let _ = wait.recv();
+        }
+    }
+
+    /// Removes days that are over age, counted from `now_ms`, and the oldest ones while there are
+    /// too many bytes; never the day of `now_ms` and later ones. Returns how many were removed.
+    pub fn retain(&self, now_ms: i64) -> Result<usize, Error> {
+        let age = i64::try_from(self.inner.options.retention.as_millis()).unwrap_or(i64::MAX);
+        let oldest = now_ms.saturating_sub(age);
+        let mut sizes = self.inner.shards.sizes();
+        let mut total: u64 = sizes.values().sum();
+        let mut removed = 0;
+        while let Some((day, bytes)) = sizes.pop_first() {
+            let is_over_age = (day + 1).saturating_mul(DAY_MS) <= oldest;
+            let is_too_much = self.inner.options.max_bytes.is_some_and(|max| total > max);
+            if day >= day_of(now_ms) || !(is_over_age || is_too_much) {
+                break;
+            }
+            self.inner.shards.remove(day)?;
+            total -= bytes;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// How the store is.
+    pub fn stat(&self) -> Stat {
+        let sizes = self.inner.shards.sizes();
+        let error = self.inner.ingest_error.lock().unwrap_or_else(PoisonError::into_inner);
+        Stat {
+            bytes: sizes.values().sum(),
+            days: sizes.len(),
+            targets: self.inner.shards.catalog.read().targets.len(),
+            ingest_error: error.clone(),
+            damage: self.inner.shards.damage(),
+        }
+    }
+
+    /// Writes what is left and ends the thread. What is appended afterwards is refused.
+    pub fn close(&self) {
+        self.inner.stop();
+    }
+}
+
+/// The directory is ours for as long as the file is open, however the process ends.
+fn lock(directory: &Path) -> Result<File, Error> {
+    let path = directory.join("lock");
+    let io = |what| {
+        let path = path.clone();
+        move |source| Error::Io { what, path, source }
+    };
+    fs::create_dir_all(directory).map_err(io("make the directory of"))?;
+    let file = File::create(&path).map_err(io("make"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
+    }
+}
+
+impl Inner {
+    fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        self.stopping.store(true, Ordering::Relaxed);
+        thread.thread().unpark();
+        // An error says that the thread has ended.
+        let _ = self.writer.send(Command::Stop);
+        let _ = thread.join();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Source for Tsdb {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        _step_ms: Option<i64>,
+    ) -> Result<Vec<Series>, SourceError> {
+        Ok(select::select(&self.inner.shards, matchers, from_ms, to_ms)?)
+    }
+
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<Labels>, SourceError> {
+        Ok(select::series(&self.inner.shards, matchers, from_ms, to_ms)?)
+    }
+}

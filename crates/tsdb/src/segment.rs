@@ -1,0 +1,128 @@
+//! The latest scrapes of one target in memory, each as its difference from the one before.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::chunk::Block;
+use crate::{ABSENT, row};
+
+/// Scrapes of one target that are not yet a block on disk.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// Unique within the store.
+    pub(crate) number: u64,
+    /// Days since 1970 of all its scrapes.
+    pub(crate) day: i64,
+    /// Which series stands at which place of a row.
+    pub(crate) slots: Vec<u32>,
+    pub(crate) times: Vec<i64>,
+    /// The last row.
+    pub(crate) last: Vec<u64>,
+    rows: Vec<u8>,
+    ends: Vec<u32>,
+    /// Rows that are on disk; readers see these.
+    committed: AtomicUsize,
+}
+
+impl Segment {
+    pub(crate) fn new(number: u64, day: i64) -> Self {
+        Self {
+            number,
+            day,
+            slots: Vec::new(),
+            times: Vec::new(),
+            last: Vec::new(),
+            rows: Vec::new(),
+            ends: Vec::new(),
+            committed: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Adds an encoded row that leads to `next`.
+    pub(crate) fn push(&mut self, at_ms: i64, row: &[u8], next: &[u64]) {
+        self.rows.extend_from_slice(row);
+        self.ends.push(self.rows.len() as u32);
+        self.times.push(at_ms);
+        self.last.clear();
+        self.last.extend_from_slice(next);
+    }
+
+    /// Adds a row that was read from disk, with the series that it brought; false when it is none.
+    pub(crate) fn replay(&mut self, at_ms: i64, added: &[u32], row: &[u8]) -> bool {
+        let mut next = self.last.clone();
+        next.resize(self.slots.len() + added.len(), ABSENT);
+        if row::apply(row, &mut next).is_none() {
+            return false;
+        }
+        self.slots.extend_from_slice(added);
+        self.push(at_ms, row, &next);
+        self.commit(self.len());
+        true
+    }
+
+    /// The first `rows` rows are on disk.
+    pub(crate) fn commit(&self, rows: usize) {
+        self.committed.fetch_max(rows, Ordering::Release);
+    }
+
+    /// A copy of what readers may see, to be decoded without holding a lock.
+    pub(crate) fn committed(&self) -> Rows {
+        let count = self.committed.load(Ordering::Acquire).min(self.len());
+        let end = if count == 0 { 0 } else { self.ends[count - 1] as usize };
+        Rows {
+            slots: self.slots.clone(),
+            times: self.times[..count].to_vec(),
+            rows: self.rows[..end].to_vec(),
+            ends: self.ends[..count].to_vec(),
+        }
+    }
+
+    /// Everything, on disk or not.
+    pub(crate) fn all(&self) -> Rows {
+        Rows {
+            slots: self.slots.clone(),
+            times: self.times.clone(),
+            rows: self.rows.clone(),
+            ends: self.ends.clone(),
+        }
+    }
+}
+
+/// Encoded rows on their way to columns.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) slots: Vec<u32>,
+    pub(crate) times: Vec<i64>,
+    rows: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Rows {
+    /// The columns of the series that `wanted` names by the number that it gives them.
+    pub(crate) fn block(self, wanted: impl Fn(u32) -> Option<u32>) -> Block {
+        let chosen: Vec<(usize, u32)> = (self.slots.iter().enumerate())
+            .filter_map(|(slot, series)| Some((slot, wanted(*series)?)))
+            .collect();
+        let mut columns: Vec<(u32, Vec<u64>)> = chosen
+            .iter()
+            .map(|(_, number)| (*number, Vec::with_capacity(self.times.len())))
+            .collect();
+        let mut state = vec![ABSENT; self.slots.len()];
+        let mut start = 0;
+        for end in self.ends {
+            // A row that is none cannot be: it was encoded here, or read with its checksum.
+            let _ = row::apply(&self.rows[start..end as usize], &mut state);
+            start = end as usize;
+            for ((slot, _), (_, column)) in chosen.iter().zip(&mut columns) {
+                column.push(state[*slot]);
+            }
+        }
+        columns.sort_by_key(|(number, _)| *number);
+        let mut block = Block { times: self.times, columns };
+        block.sort();
+        block
+    }
+}

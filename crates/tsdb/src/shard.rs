@@ -1,0 +1,290 @@
+//! One UTC day on disk: a SQLite file with the latest scrapes as rows and all others as blocks.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use model::series::Labels;
+use rusqlite::{Connection, OpenFlags, Transaction, params};
+
+use crate::bytes;
+use crate::catalog::Catalog;
+use crate::chunk::{Head, PREFIX};
+use crate::error::Error;
+use crate::segment::Segment;
+
+/// Of the files; a later one is refused.
+const FORMAT: i64 = 1;
+
+/// Small: blocks are read once, and the system caches the file.
+const SETTINGS: &str = "
+    PRAGMA page_size = 8192;
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA cache_size = -1024;
+    PRAGMA journal_size_limit = 4194304;
+";
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS target (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS shape (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS head (
+        target INTEGER NOT NULL, segment INTEGER NOT NULL, seq INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL, row BLOB NOT NULL,
+        PRIMARY KEY (target, segment, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS block (
+        id INTEGER PRIMARY KEY, target INTEGER NOT NULL, level INTEGER NOT NULL,
+        from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, data BLOB NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS block_of_target ON block (target, from_ms);
+";
+
+/// One day's file.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) path: PathBuf,
+    names: Mutex<Names>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// The file's own numbers of targets and shapes, by those of the catalog and back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    pub(crate) targets: HashMap<u32, i64>,
+    pub(crate) shapes: HashMap<u32, u32>,
+    /// By the file's number.
+    pub(crate) known: HashMap<u32, u32>,
+}
+
+impl Names {
+    pub(crate) fn add_shape(&mut self, ours: u32, theirs: u32) {
+        self.shapes.insert(ours, theirs);
+        self.known.insert(theirs, ours);
+    }
+}
+
+impl Shard {
+    /// Opens the file of a day, or makes it.
+    pub(crate) fn open(path: &Path, catalog: &Catalog) -> Result<Self, Error> {
+        let sql = |source| Error::Sql { path: path.to_owned(), source };
+        let connection = Connection::open(path).map_err(sql)?;
+        connection.execute_batch(SETTINGS).map_err(sql)?;
+        let found: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
+        if found > FORMAT {
+            return Err(Error::Newer { path: path.to_owned(), found, known: FORMAT });
+        }
+        connection.execute_batch(SCHEMA).map_err(sql)?;
+        connection.pragma_update(None, "user_version", FORMAT).map_err(sql)?;
+        let names = read_names(&connection, catalog).map_err(sql)?;
+        Ok(Self {
+            path: path.to_owned(),
+            names: Mutex::new(names),
+            readers: Mutex::new(vec![connection]),
+        })
+    }
+
+    /// A connection of one's own, to write with.
+    pub(crate) fn connect(&self) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sql = |source| Error::Sql { path: self.path.clone(), source };
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(sql)?;
+        connection.execute_batch(SETTINGS).map_err(sql)?;
+        Ok(connection)
+    }
+
+    pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection to read with; give it back.
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, Error> {
+        let idle = self.readers().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        Ok(Reader { shard: self, connection: Some(connection) })
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest scrapes as they were when the process ended, by target; and what was damaged.
+    pub(crate) fn replay(&self, day: i64) -> Result<Replayed, Error> {
+        let reader = self.reader()?;
+        let names = self.names();
+        let ours: HashMap<i64, u32> = names.targets.iter().map(|(k, v)| (*v, *k)).collect();
+        let mut segments: Vec<(u32, Segment)> = Vec::new();
+        let mut damage = Vec::new();
+        let mut read = || -> rusqlite::Result<()> {
+            let mut query = reader.connection().prepare(
+                "SELECT target, segment, seq, at_ms, row FROM head ORDER BY target, segment, seq",
+            )?;
+            let mut rows = query.query(())?;
+            while let Some(row) = rows.next()? {
+                let (target, number): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let (seq, at_ms): (i64, i64) = (row.get(2)?, row.get(3)?);
+                let Some(target) = ours.get(&target) else { continue };
+                let is_next = segments
+                    .last()
+                    .is_some_and(|(of, last)| of == target && last.number == number as u64);
+                if !is_next {
+                    segments.push((*target, Segment::new(number as u64, day)));
+                }
+                let Some((_, segment)) = segments.last_mut() else { continue };
+                let is_sound = segment.len() as i64 == seq
+                    && unpack(row.get_ref(4)?.as_blob()?, &names)
+                        .is_some_and(|(added, diff)| segment.replay(at_ms, &added, diff));
+                if !is_sound {
+                    damage.push(format!("a scrape at {at_ms} ms in {}", self.path.display()));
+                }
+            }
+            Ok(())
+        };
+        read().map_err(|source| Error::Sql { path: self.path.clone(), source })?;
+        Ok(Replayed { segments, damage })
+    }
+}
+
+/// A scrape's row: new series' numbers in this file, then the difference from the row before.
+pub(crate) fn pack(added: &[u32], diff: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(diff.len() + added.len() * 2 + 8);
+    bytes::put(&mut row, added.len() as u64);
+    for shape in added {
+        bytes::put(&mut row, u64::from(*shape));
+    }
+    row.extend_from_slice(diff);
+    bytes::seal(&mut row, 0);
+    row
+}
+
+fn unpack<'a>(row: &'a [u8], names: &Names) -> Option<(Vec<u32>, &'a [u8])> {
+    let mut input = bytes::unseal(row)?;
+    let mut added = Vec::new();
+    for _ in 0..bytes::take(&mut input)? {
+        let shape = u32::try_from(bytes::take(&mut input)?).ok()?;
+        added.push(*names.known.get(&shape)?);
+    }
+    Some((added, input))
+}
+
+fn read_names(connection: &Connection, catalog: &Catalog) -> rusqlite::Result<Names> {
+    let mut names = Names::default();
+    let mut query = connection.prepare("SELECT id, labels FROM target")?;
+    let mut rows = query.query(())?;
+    while let Some(row) = rows.next()? {
+        let labels = parse_labels(&row.get::<_, String>(1)?);
+        names.targets.insert(catalog.target(&labels).number, row.get(0)?);
+    }
+    let mut query = connection.prepare("SELECT id, labels FROM shape")?;
+    let mut rows = query.query(())?;
+    while let Some(row) = rows.next()? {
+        let labels = parse_labels(&row.get::<_, String>(1)?);
+        names.add_shape(catalog.shape(&labels), row.get(0)?);
+    }
+    Ok(names)
+}
+
+/// Labels as people can read them in the file: a JSON object.
+pub(crate) fn labels_text(labels: &Labels) -> String {
+    let object: serde_json::Map<_, _> =
+        labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    serde_json::Value::from(object).to_string()
+}
+
+fn parse_labels(text: &str) -> Labels {
+    let object: HashMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+    Labels::new(object)
+}
+
+/// What a file had in its rows.
+pub(crate) struct Replayed {
+    /// With the number of their target.
+    pub(crate) segments: Vec<(u32, Segment)>,
+    pub(crate) damage: Vec<String>,
+}
+
+/// Some columns of a block; none for those that are damaged.
+pub(crate) struct Columns {
+    pub(crate) head: Head,
+    pub(crate) columns: Vec<(u32, Option<Vec<u64>>)>,
+}
+
+/// A borrowed connection.
+pub(crate) struct Reader<'s> {
+    shard: &'s Shard,
+    connection: Option<Connection>,
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.shard.readers().push(connection);
+        }
+    }
+}
+
+impl Reader<'_> {
+    pub(crate) fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("invariant: taken by drop only")
+    }
+
+    /// The blocks of a target (by its number in the file) that touch a range of time, by number.
+    pub(crate) fn blocks(
+        &self,
+        target: i64,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> rusqlite::Result<Vec<i64>> {
+        let mut query = self.connection().prepare_cached(
+            "SELECT id FROM block WHERE target = ? AND from_ms <= ? AND to_ms >= ? ORDER BY from_ms",
+        )?;
+        query.query_map(params![target, to_ms, from_ms], |row| row.get(0))?.collect()
+    }
+
+    /// One state of the file for all that is read until it is dropped.
+    pub(crate) fn snapshot(&self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection().unchecked_transaction()
+    }
+
+    /// The head of a block and the columns that `wanted` accepts; none when the head is damaged.
+    pub(crate) fn columns(
+        &self,
+        block: i64,
+        wanted: impl Fn(u32) -> bool,
+    ) -> rusqlite::Result<Option<Columns>> {
+        let blob = self.connection().blob_open("main", "block", "data", block, true)?;
+        let mut prefix = [0; PREFIX];
+        if blob.len() < PREFIX {
+            return Ok(None);
+        }
+        blob.read_at_exact(&mut prefix, 0)?;
+        let length = u32::from_le_bytes(prefix) as usize;
+        if length > blob.len() - PREFIX {
+            return Ok(None);
+        }
+        let mut head = vec![0; length];
+        blob.read_at_exact(&mut head, PREFIX)?;
+        let Some(head) = Head::decode(&head) else { return Ok(None) };
+        let mut columns = Vec::new();
+        let mut sealed = Vec::new();
+        for (shape, place) in &head.columns {
+            if !wanted(*shape) {
+                continue;
+            }
+            let column = if place.end <= blob.len() {
+                sealed.resize(place.len(), 0);
+                blob.read_at_exact(&mut sealed, place.start)?;
+                head.column(&sealed)
+            } else {
+                None
+            };
+            columns.push((*shape, column));
+        }
+        Ok(Some(Columns { head, columns }))
+    }
+}

@@ -1,0 +1,8 @@
+//! The store from outside: what was appended is found again, whatever happens in between.
+
+mod crash;
+mod damage;
+mod retention;
+mod scrapes;
+mod selectors;
+mod staleness;
