@@ -26,6 +26,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The history cannot be opened.
+    #[error(transparent)]
+    History(#[from] tsdb::Error),
     /// The API cannot be served.
     #[error(transparent)]
     Server(#[from] server::Error),
@@ -44,7 +47,7 @@ impl Error {
     /// The exit code that tells scripts what kind of trouble this is.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::DataDir { .. } => exit_code::BAD_INPUT,
+            Self::Config(_) | Self::DataDir { .. } | Self::History(_) => exit_code::BAD_INPUT,
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
             Self::Interrupted => exit_code::INTERRUPTED,
         }

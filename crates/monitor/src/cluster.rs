@@ -114,6 +114,7 @@ impl Watch {
                 deadline: config.timeouts.scrape,
                 metrics_url: config.metrics_url.clone(),
                 permits: scrape_permits,
+                sink: record.sink().cloned(),
             },
             discovered: discovery::start(&config),
             period: config.intervals.health,
@@ -305,7 +306,8 @@ impl Watch {
             let step = if is_first { phase(endpoint, interval) } else { interval };
             target.next_scrape = (target.next_scrape + step).max(now);
             target.is_scraping = true;
-            let scrape = self.scraper.clone().scrape(target.member.clone());
+            let of = self.record.scraped_member(endpoint);
+            let scrape = self.scraper.clone().scrape(target.member.clone(), of);
             let (endpoint, replies) = (endpoint.clone(), self.reply_to.clone());
             tokio::spawn(async move {
                 let scrape = scrape.await;

@@ -21,6 +21,7 @@ use crate::judge::Judge;
 use crate::latency::{Probe, ProbeHistogram};
 use crate::record::{MemberLatencies, MemberMetrics, MemberSeries, Record};
 use crate::schedule::ScheduleStats;
+use crate::sink::PageSink;
 use crate::view::ClusterView;
 
 /// Pages of metrics that the process reads and parses at once. A page is some 150 kB.
@@ -41,6 +42,7 @@ pub struct Fleet {
 struct Inner {
     clock: Arc<dyn Clock>,
     events: Arc<EventLog>,
+    sink: Option<Arc<dyn PageSink>>,
     scrape_permits: Arc<Semaphore>,
     clusters: Mutex<BTreeMap<String, Running>>,
 }
@@ -67,10 +69,16 @@ pub struct Applied {
 impl Fleet {
     /// A fleet without clusters.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_sink(clock, None)
+    }
+
+    /// A fleet without clusters whose pages of metrics also go to `sink`.
+    pub fn with_sink(clock: Arc<dyn Clock>, sink: Option<Arc<dyn PageSink>>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 clock,
                 events: Arc::default(),
+                sink,
                 scrape_permits: Arc::new(Semaphore::new(SCRAPES_AT_ONCE)),
                 clusters: Mutex::default(),
             }),
@@ -104,6 +112,7 @@ impl Fleet {
         }
         for (name, cluster) in gone {
             cluster.stop.cancel();
+            cluster.record.forget_all();
             applied.removed.push(name);
         }
         applied
@@ -144,7 +153,7 @@ impl Fleet {
     fn start(&self, config: Arc<ClusterConfig>) -> Running {
         let clock = Arc::clone(&self.inner.clock);
         let events = Arc::clone(&self.inner.events);
-        let record = Arc::new(Record::new(clock, events, config));
+        let record = Arc::new(Record::new(clock, events, self.inner.sink.clone(), config));
         self.launch(record, None)
     }
 

@@ -28,6 +28,7 @@ pub mod probe;
 pub mod record;
 pub mod schedule;
 pub mod scrape;
+pub mod sink;
 pub mod sweep;
 mod target;
 pub mod targets;

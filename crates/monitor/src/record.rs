@@ -23,6 +23,7 @@ use crate::metrics::window::PageWindow;
 use crate::probe::{Reply, proves_the_path};
 use crate::schedule::ScheduleStats;
 use crate::scrape::Scrape;
+use crate::sink::{PageSink, ScrapedMember};
 use crate::sweep::Call;
 use crate::view::ClusterView;
 
@@ -30,6 +31,7 @@ use crate::view::ClusterView;
 pub(crate) struct Record {
     clock: Arc<dyn Clock>,
     events: Arc<EventLog>,
+    sink: Option<Arc<dyn PageSink>>,
     config: ArcSwap<ClusterConfig>,
     view: ArcSwap<ClusterView>,
     closed_findings: ArcSwap<Vec<Arc<Finding>>>,
@@ -101,12 +103,14 @@ impl Record {
     pub(crate) fn new(
         clock: Arc<dyn Clock>,
         events: Arc<EventLog>,
+        sink: Option<Arc<dyn PageSink>>,
         config: Arc<ClusterConfig>,
     ) -> Self {
         let view = ClusterView::unseen(&config.name, &config.labels, "not looked at yet");
         Self {
             clock,
             events,
+            sink,
             view: ArcSwap::from_pointee(view),
             config: ArcSwap::new(config),
             closed_findings: ArcSwap::default(),
@@ -117,6 +121,23 @@ impl Record {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    pub(crate) fn sink(&self) -> Option<&Arc<dyn PageSink>> {
+        self.sink.as_ref()
+    }
+
+    /// An endpoint as the sink is to know it.
+    pub(crate) fn scraped_member(&self, endpoint: &Endpoint) -> ScrapedMember {
+        let (config, view) = (self.config(), self.view());
+        let instance = endpoint.to_string();
+        let known = view.members.iter().find(|m| m.endpoint.as_ref() == Some(&instance));
+        ScrapedMember {
+            cluster: config.name.clone(),
+            labels: config.labels.clone(),
+            member: known.map(|member| member.name.clone()).unwrap_or_default(),
+            instance,
+        }
     }
 
     pub(crate) fn config(&self) -> Arc<ClusterConfig> {
@@ -209,6 +230,17 @@ impl Record {
     /// Drops what is known of an endpoint that is no longer watched.
     pub(crate) fn forget(&self, endpoint: &Endpoint) {
         self.inner().members.remove(endpoint);
+        if let Some(sink) = &self.sink {
+            sink.ended(&self.config().name, &endpoint.to_string(), self.clock.now());
+        }
+    }
+
+    /// Drops what is known of all endpoints: the cluster is no longer watched.
+    pub(crate) fn forget_all(&self) {
+        let endpoints: Vec<Endpoint> = self.inner().members.keys().cloned().collect();
+        for endpoint in endpoints {
+            self.forget(&endpoint);
+        }
     }
 
     /// Publishes a verdict: first the view, then the events, so that whoever hears of an event finds

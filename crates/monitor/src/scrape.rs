@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use model::clock::Clock;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::metrics::page::Page;
+use crate::sink::{PageSink, ScrapedMember};
 
 /// A page of metrics larger than this is refused: etcd's are about 150 kB.
 const MAX_PAGE_BYTES: usize = 8 << 20;
@@ -62,14 +64,20 @@ pub struct Scraper {
     pub metrics_url: Option<String>,
     /// Bounds the pages that the whole process holds at once.
     pub permits: Arc<Semaphore>,
+    /// Takes the pages, too.
+    pub sink: Option<Arc<dyn PageSink>>,
 }
 
 impl Scraper {
-    /// Asks all three and keeps what came.
-    pub async fn scrape(self, member: Member) -> Scrape {
+    /// Asks all three and keeps what came; `of` is the member as the sink is to know it.
+    pub async fn scrape(self, member: Member, of: ScrapedMember) -> Scrape {
         let permit = self.permits.acquire().await;
         let at = self.clock.now();
-        let page = self.page(&member, at).await;
+        let started = Instant::now();
+        let page = self.page(&member, &of, at).await;
+        if let (Some(sink), Err(_)) = (&self.sink, &page) {
+            sink.no_page(&of, at, started.elapsed());
+        }
         drop(permit);
         let version = self.small(&member, "/version").await;
         let health = self.small(&member, "/health").await;
@@ -81,7 +89,13 @@ impl Scraper {
         }
     }
 
-    async fn page(&self, member: &Member, at: Timestamp) -> Result<Arc<Page>, String> {
+    async fn page(
+        &self,
+        member: &Member,
+        of: &ScrapedMember,
+        at: Timestamp,
+    ) -> Result<Arc<Page>, String> {
+        let started = Instant::now();
         let target = self.metrics_target(member.endpoint());
         let reply = member
             .http_get(&target, self.deadline, MAX_PAGE_BYTES)
@@ -96,9 +110,14 @@ impl Scraper {
                 reply.status
             ));
         }
-        Page::parse(&reply.body, at).map(Arc::new).map_err(|error| {
+        let took = started.elapsed();
+        let page = Page::parse(&reply.body, at).map_err(|error| {
             format!("{} of {} is no page of metrics: {error}", target.path(), member.endpoint())
-        })
+        })?;
+        if let Some(sink) = &self.sink {
+            sink.page(of, at, took, &reply.body);
+        }
+        Ok(Arc::new(page))
     }
 
     async fn small(&self, member: &Member, path: &str) -> Option<HttpReply> {

@@ -5,7 +5,10 @@ use crate::error::Error;
 
 /// A running demo cluster.
 #[cfg(unix)]
-pub(super) struct Demo(testbed::Cluster);
+pub(super) struct Demo {
+    cluster: testbed::Cluster,
+    data_dir: tempfile::TempDir,
+}
 
 /// Starts the cluster and tells how to reach and how to break it.
 #[cfg(unix)]
@@ -26,7 +29,9 @@ pub(super) async fn start(console: &Console) -> Result<Demo, Error> {
         console.tell(&format!("  {}  {}  pid {pid}", member.name(), member.endpoint()));
     }
     console.tell("try: kill -9, kill -STOP or kill -CONT one of them, and watch what is said");
-    Ok(Demo(cluster))
+    let data_dir = tempfile::tempdir()
+        .map_err(|error| Error::System("make a directory for the demo's history", error))?;
+    Ok(Demo { cluster, data_dir })
 }
 
 /// `$ETCD`, else the newest that scripts/etcd/get.sh has fetched, else `etcd` on the PATH.
@@ -47,12 +52,17 @@ fn binary() -> Option<std::path::PathBuf> {
 impl Demo {
     /// Where its members are reached.
     pub(super) fn endpoints(&self) -> Vec<String> {
-        self.0.endpoints()
+        self.cluster.endpoints()
+    }
+
+    /// Where its history is kept, unless told otherwise.
+    pub(super) fn data_dir(&self) -> &std::path::Path {
+        self.data_dir.path()
     }
 
     /// Stops its members and removes their files.
     pub(super) fn stop(self) {
-        drop(self.0);
+        drop(self.cluster);
     }
 }
 
@@ -70,6 +80,11 @@ pub(super) async fn start(_console: &Console) -> Result<Demo, Error> {
 impl Demo {
     /// Where its members are reached.
     pub(super) fn endpoints(&self) -> Vec<String> {
+        match *self {}
+    }
+
+    /// Where its history is kept.
+    pub(super) fn data_dir(&self) -> &std::path::Path {
         match *self {}
     }
 

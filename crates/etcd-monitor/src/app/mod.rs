@@ -1,6 +1,7 @@
 //! The life of a run: what is started, in which order, and how it ends.
 
 mod demo;
+mod history;
 mod reload;
 mod signals;
 
@@ -25,6 +26,7 @@ use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
 use crate::console::Console;
 use crate::error::Error;
 use crate::version::VERSION;
+use history::History;
 use signals::Signals;
 
 /// From the first signal to the end.
@@ -45,12 +47,14 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     if let Some(demo) = &demo {
         flags.cluster.endpoints = demo.endpoints();
         flags.cluster.cluster_name.get_or_insert_with(|| "demo".to_owned());
+        flags.process.data_dir.get_or_insert_with(|| demo.data_dir().to_owned());
     }
     let settings = compose(&flags, &SystemEnvironment, clock.now())?;
     let log = settings.log.init().unwrap_or_default();
     prepare_data_dir(&settings)?;
 
-    let fleet = Fleet::new(Arc::clone(&clock));
+    let history = settings.data_dir.as_deref().map(History::open).transpose()?;
+    let fleet = Fleet::with_sink(Arc::clone(&clock), history.as_ref().map(History::sink));
     let server = Server::bind(&settings.server, state(&fleet, &clock, started_at)).await?;
     let url = format!("http://{}", server.local_addr());
     info!(version = VERSION.version, %url, clusters = settings.clusters.len(), "started");
@@ -61,6 +65,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let events = fleet.events().subscribe();
     fleet.apply(settings.clusters.clone());
     tasks.spawn(server.serve(stop.clone()));
+    if let Some(history) = &history {
+        tasks.spawn(history.keep_within_limits(Arc::clone(&clock), stop.clone()));
+    }
     tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
     if flags.config.is_some() {
         let reload = reload::Reload { flags, settings, fleet: fleet.clone(), log, console, clock };
@@ -74,6 +81,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
         stop.cancel();
         fleet.shutdown().await;
         tasks.wait().await;
+        if let Some(history) = history {
+            history.close().await;
+        }
         if let Some(demo) = demo {
             demo.stop();
         }

@@ -1,0 +1,31 @@
+//! Where pages of metrics go besides the figures: a store of their series.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Whose page it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScrapedMember {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Labels that are added to everything said about the cluster.
+    pub labels: BTreeMap<String, String>,
+    /// The member's name; empty when it never told.
+    pub member: String,
+    /// The endpoint that was asked, `host:port`.
+    pub instance: String,
+}
+
+/// Takes the pages of members' `/metrics`. Called from the tasks that scrape, so it must be quick.
+pub trait PageSink: Send + Sync {
+    /// A page that was asked for at `at`, took `took`, and follows the format.
+    fn page(&self, of: &ScrapedMember, at: Timestamp, took: Duration, body: &[u8]);
+
+    /// The member was asked at `at` and gave no page.
+    fn no_page(&self, of: &ScrapedMember, at: Timestamp, took: Duration);
+
+    /// An endpoint is no longer watched since `at`.
+    fn ended(&self, cluster: &str, instance: &str, at: Timestamp);
+}
