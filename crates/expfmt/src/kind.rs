@@ -25,7 +25,7 @@ pub enum Kind {
 
 impl Kind {
     /// Reads the word of a `# TYPE` line, of either format.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         Some(match word {
             "counter" => Self::Counter,
             "gauge" => Self::Gauge,

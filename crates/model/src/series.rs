@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -117,19 +118,72 @@ pub struct Series {
     pub samples: Vec<Sample>,
 }
 
+/// Which samples a reader wants, and how it will use them: what a source needs to know to answer
+/// from coarser data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Want {
+    /// First moment, milliseconds since 1970 UTC.
+    pub from_ms: i64,
+    /// Last moment.
+    pub to_ms: i64,
+    /// The longest time between two samples that does; none asks for every sample.
+    pub spacing_ms: Option<i64>,
+    /// What one sample stands for where it is all that is left of several.
+    pub figure: Figure,
+}
+
+impl Want {
+    /// Every sample of `from_ms..=to_ms`.
+    pub fn all(from_ms: i64, to_ms: i64) -> Self {
+        Self { from_ms, to_ms, spacing_ms: None, figure: Figure::Last }
+    }
+}
+
+/// What one sample stands for where it is all that is left of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Figure {
+    /// The last of them; for counters also those around a reset.
+    Last,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+}
+
 /// A source of series.
 pub trait Source: Send + Sync {
-    /// Every series that all `matchers` accept, with its samples of `from_ms..=to_ms` in order of
-    /// time, stale markers included; the series in order of their labels.
+    /// Hands every series that all `matchers` accept to `take`, one at a time and in any order, until
+    /// that breaks off: with its samples in order of time, stale markers included, and the longest
+    /// time between two of them that is due to coarser data (0 where the source has every sample).
     ///
-    /// `step_ms` is the coarsest resolution that the asker can do with; none means every sample.
+    /// Of coarser data it also gives what lies up to that time before `from_ms`.
+    fn read(
+        &self,
+        matchers: &[Matcher],
+        want: Want,
+        take: &mut dyn FnMut(Series, i64) -> ControlFlow<()>,
+    ) -> Result<(), SourceError>;
+
+    /// Every series that all `matchers` accept, with every sample of `from_ms..=to_ms`; the series
+    /// in order of their labels.
     fn select(
         &self,
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        step_ms: Option<i64>,
-    ) -> Result<Vec<Series>, SourceError>;
+    ) -> Result<Vec<Series>, SourceError> {
+        let mut all = Vec::new();
+        self.read(matchers, Want::all(from_ms, to_ms), &mut |series, _| {
+            all.push(series);
+            ControlFlow::Continue(())
+        })?;
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(all)
+    }
 
     /// The labels of every series that all `matchers` accept and that has a sample in
     /// `from_ms..=to_ms`, in order. A source may answer for somewhat more time than was asked.
@@ -139,7 +193,7 @@ pub trait Source: Send + Sync {
         from_ms: i64,
         to_ms: i64,
     ) -> Result<Vec<Labels>, SourceError> {
-        let found = self.select(matchers, from_ms, to_ms, None)?;
+        let found = self.select(matchers, from_ms, to_ms)?;
         Ok(found.into_iter().map(|series| series.labels).collect())
     }
 }

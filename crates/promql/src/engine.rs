@@ -18,7 +18,7 @@ use crate::value::Value;
 pub struct Limits {
     /// From the start of evaluation; 2 minutes, as in Prometheus.
     pub timeout: Duration,
-    /// Samples read, and values that any one part of the expression holds; 50 million, as in
+    /// Samples and values that any one part of the expression holds at once; 50 million, as in
     /// Prometheus.
     pub max_samples: usize,
     /// Series that one selector may read; 1 million.
@@ -171,7 +171,6 @@ impl Engine {
             limits: &self.limits,
             deadline: tokio::time::Instant::now() + self.limits.timeout,
             cancel,
-            samples_read: std::cell::Cell::new(0),
         }
     }
 }

@@ -17,5 +17,5 @@ mod value;
 
 pub use engine::{Cancel, Engine, Limits, Query};
 pub use error::Error;
-pub use storage::{Series, Storage, StorageError};
+pub use storage::{Figure, Series, Storage, StorageError, Want};
 pub use value::Value;

@@ -1,3 +1,3 @@
 //! Where the series come from: the one thing that evaluation asks of the world.
 
-pub use model::series::{Series, Source as Storage, SourceError as StorageError};
+pub use model::series::{Figure, Series, Source as Storage, SourceError as StorageError, Want};

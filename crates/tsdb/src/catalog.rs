@@ -4,10 +4,11 @@
 //! A thousand members share a few hundred shapes, so names cost little, and a matcher is put to
 //! targets and shapes instead of to every series.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use model::series::{Labels, Matcher};
+use expfmt::Kind;
+use model::series::{Labels, METRIC_NAME, Matcher};
 
 use crate::target::TargetState;
 
@@ -21,6 +22,16 @@ pub(crate) struct Known {
     shape_numbers: HashMap<Labels, u32>,
     pub(crate) targets: Vec<Arc<TargetState>>,
     target_numbers: HashMap<Labels, u32>,
+    metrics: BTreeMap<String, Metric>,
+}
+
+/// What a member says of a metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// Its type.
+    pub kind: Kind,
+    /// Its meaning, in the member's words.
+    pub help: String,
 }
 
 impl Catalog {
@@ -55,6 +66,43 @@ impl Catalog {
             known.targets.push(Arc::new(TargetState::new(next, labels.clone())));
         }
         Arc::clone(&known.targets[number as usize])
+    }
+
+    /// Notes what a metric is.
+    pub(crate) fn describe(&self, name: &str, kind: Kind, help: &str) {
+        let metric = Metric { kind, help: help.to_owned() };
+        if self.read().metrics.get(name) != Some(&metric) {
+            self.write().metrics.insert(name.to_owned(), metric);
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> BTreeMap<String, Metric> {
+        self.read().metrics.clone()
+    }
+}
+
+/// The ends of the names of series that a counter, a histogram or a summary has.
+const SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_total"];
+
+impl Known {
+    /// The metric that series of this name belong to.
+    pub(crate) fn metric(&self, name: &str) -> Option<(&str, &Metric)> {
+        let family = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix));
+        let mut names = [Some(name), family].into_iter().flatten();
+        let (name, metric) = names.find_map(|name| self.metrics.get_key_value(name))?;
+        Some((name, metric))
+    }
+
+    /// Whether the series of a shape only grow, apart from resets.
+    pub(crate) fn is_counter(&self, shape: u32) -> bool {
+        let labels = self.shapes.get(shape as usize);
+        let name = labels.and_then(|labels| labels.get(METRIC_NAME)).unwrap_or_default();
+        let has_suffix = SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
+        match self.metric(name).map_or(Kind::Unknown, |(_, metric)| metric.kind) {
+            Kind::Counter => true,
+            Kind::Histogram | Kind::Summary | Kind::Unknown => has_suffix,
+            _ => false,
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 //!
 //! A reader takes the head and the columns that it wants, and nothing else.
 
-use crate::{bytes, column};
+use std::collections::BTreeMap;
+
+use crate::{ABSENT, bytes, column};
 
 const FORMAT: u8 = 1;
 
@@ -35,6 +37,28 @@ impl Block {
         for (_, column) in &mut self.columns {
             *column = order.iter().map(|index| column[*index]).collect();
         }
+    }
+
+    /// All scrapes of some blocks of one target.
+    pub(crate) fn join(blocks: Vec<Self>) -> Self {
+        let length = blocks.iter().map(|block| block.times.len()).sum();
+        let mut columns: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        let mut times = Vec::with_capacity(length);
+        for block in blocks {
+            for (series, values) in block.columns {
+                let column = columns.entry(series).or_insert_with(|| Vec::with_capacity(length));
+                column.resize(times.len(), ABSENT);
+                column.extend_from_slice(&values);
+            }
+            times.extend_from_slice(&block.times);
+        }
+        let mut columns: Vec<_> = columns.into_iter().collect();
+        for (_, column) in &mut columns {
+            column.resize(length, ABSENT);
+        }
+        let mut joined = Self { times, columns };
+        joined.sort();
+        joined
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -119,7 +143,6 @@ pub(crate) fn decode(blob: &[u8]) -> Option<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ABSENT;
 
     fn block() -> Block {
         let times = vec![1_700_000_000_000, 1_700_000_015_002, 1_700_000_029_999];

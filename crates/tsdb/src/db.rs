@@ -1,6 +1,8 @@
 //! The store as its users see it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
@@ -8,14 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use model::series::{Labels, Matcher, Series, Source, SourceError};
+use expfmt::Kind;
+use model::series::{Labels, Matcher, Series, Source, SourceError, Want};
 
 use crate::DAY_MS;
+use crate::catalog::Metric;
 use crate::error::Error;
-use crate::select;
+use crate::level::Level;
 use crate::shards::Shards;
-use crate::target::{SeriesId, Target};
+use crate::target::{SeriesId, Target, TargetState};
 use crate::writer::{Command, Writer, day_of};
+use crate::{rollup, select};
 
 /// Scrapes that wait for the disk: two minutes of a thousand members.
 const QUEUE: usize = 8_192;
@@ -23,15 +28,31 @@ const QUEUE: usize = 8_192;
 /// What is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How long; whole days are removed. 15 days, as in Prometheus.
-    pub retention: Duration,
-    /// How many bytes at most; the oldest days go first. No limit by default.
+    /// How long every sample; 15 days, as in Prometheus. Whole days are removed.
+    pub raw: Duration,
+    /// How long one sample in five minutes; 90 days. Ten days are removed at once.
+    pub five_minutes: Duration,
+    /// How long one sample in an hour; 2 years. A hundred days are removed at once.
+    pub hour: Duration,
+    /// How many bytes at most; raw samples go first, the oldest of them first. No limit by default.
     pub max_bytes: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { retention: Duration::from_hours(15 * 24), max_bytes: None }
+        let days = |days: u64| Duration::from_hours(days * 24);
+        Self { raw: days(15), five_minutes: days(90), hour: days(730), max_bytes: None }
+    }
+}
+
+impl Options {
+    fn retention_ms(&self, level: Level) -> i64 {
+        let retention = match level {
+            Level::Raw => self.raw,
+            Level::FiveMinutes => self.five_minutes,
+            Level::Hour => self.hour,
+        };
+        i64::try_from(retention.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -40,8 +61,8 @@ impl Default for Options {
 pub struct Stat {
     /// On disk.
     pub bytes: u64,
-    /// Days that have a file.
-    pub days: usize,
+    /// Files.
+    pub files: usize,
     /// Targets known.
     pub targets: usize,
     /// Why nothing can be written now; none when all is well.
@@ -73,11 +94,11 @@ impl Tsdb {
     /// Opens the store in `directory`, or makes it. Only one process may have it open.
     pub fn open(directory: &Path, options: Options) -> Result<Self, Error> {
         let lock = lock(directory)?;
-        let shards = Arc::new(Shards::open(directory)?);
+        let shards = Arc::new(Shards::open(directory, false)?);
         let mut backlog = Vec::new();
         let mut next_segment = 0;
-        for day in shards.sizes().into_keys() {
-            let replayed = shards.get(day)?.replay(day)?;
+        for (file, shard) in shards.all() {
+            let replayed = shard.replay(file.first_day)?;
             for what in replayed.damage {
                 shards.damaged(what);
             }
@@ -97,7 +118,7 @@ impl Tsdb {
             commands,
             ingest_error: Arc::clone(&ingest_error),
             stopping: Arc::clone(&stopping),
-            days: std::collections::BTreeMap::new(),
+            days: BTreeMap::new(),
         };
         let thread = thread::Builder::new()
             .name("tsdb-writer".to_owned())
@@ -122,12 +143,7 @@ impl Tsdb {
 
     /// The target whose series all have these labels.
     pub fn target(&self, labels: &Labels) -> Target {
-        Target {
-            state: self.inner.shards.catalog.target(labels),
-            writer: self.inner.writer.clone(),
-            segments: Arc::clone(&self.inner.segments),
-            ingest_error: Arc::clone(&self.inner.ingest_error),
-        }
+        self.target_of(self.inner.shards.catalog.target(labels))
     }
 
     /// The series with these labels of its own (name, `le`, …), the same for all targets. Where a
@@ -145,25 +161,62 @@ impl Tsdb {
         }
     }
 
-    /// Removes days that are over age, counted from `now_ms`, and the oldest ones while there are
+    /// Makes the coarser levels of days that are over at `now_ms`, and have not been made yet; see
+    /// docs/formats/tsdb.md. Before each target of a day it asks `proceed`, which may wait, and ends
+    /// when that says no; what is left is done at the next call. Returns how many days were done.
+    pub fn roll_up(&self, now_ms: i64, proceed: &mut dyn FnMut() -> bool) -> Result<usize, Error> {
+        for target in self.all_targets() {
+            // What has ended before midnight gets no scrape that would do it.
+            target.seal_before(day_of(now_ms));
+        }
+        self.flush();
+        rollup::roll_up(&self.inner.shards, now_ms, proceed)
+    }
+
+    /// Removes files that are over age, counted from `now_ms`, and the oldest ones while there are
     /// too many bytes; never the day of `now_ms` and later ones. Returns how many were removed.
     pub fn retain(&self, now_ms: i64) -> Result<usize, Error> {
-        let age = i64::try_from(self.inner.options.retention.as_millis()).unwrap_or(i64::MAX);
-        let oldest = now_ms.saturating_sub(age);
-        let mut sizes = self.inner.shards.sizes();
+        let Inner { options, shards, .. } = &*self.inner;
+        let mut sizes = shards.sizes();
         let mut total: u64 = sizes.values().sum();
+        sizes.retain(|file, _| file.end_day() <= day_of(now_ms));
         let mut removed = 0;
-        while let Some((day, bytes)) = sizes.pop_first() {
-            let is_over_age = (day + 1).saturating_mul(DAY_MS) <= oldest;
-            let is_too_much = self.inner.options.max_bytes.is_some_and(|max| total > max);
-            if day >= day_of(now_ms) || !(is_over_age || is_too_much) {
-                break;
+        // In order of the levels, the finest first.
+        for (file, bytes) in sizes {
+            let oldest = now_ms.saturating_sub(options.retention_ms(file.level));
+            let is_over_age = file.end_day().saturating_mul(DAY_MS) <= oldest;
+            let is_too_much = options.max_bytes.is_some_and(|max| total > max);
+            if is_over_age || is_too_much {
+                shards.remove(file)?;
+                total -= bytes;
+                removed += 1;
             }
-            self.inner.shards.remove(day)?;
-            total -= bytes;
-            removed += 1;
         }
         Ok(removed)
+    }
+
+    /// What members said of their metrics: type and meaning by name.
+    pub fn metrics(&self) -> BTreeMap<String, Metric> {
+        self.inner.shards.catalog.metrics()
+    }
+
+    /// Notes what a metric is; call it before the first [`Self::series_id`] of its series.
+    pub fn describe(&self, name: &str, kind: Kind, help: &str) {
+        self.inner.shards.catalog.describe(name, kind, help);
+    }
+
+    fn all_targets(&self) -> Vec<Target> {
+        let states = self.inner.shards.catalog.read().targets.clone();
+        states.into_iter().map(|state| self.target_of(state)).collect()
+    }
+
+    fn target_of(&self, state: Arc<TargetState>) -> Target {
+        Target {
+            state,
+            writer: self.inner.writer.clone(),
+            segments: Arc::clone(&self.inner.segments),
+            ingest_error: Arc::clone(&self.inner.ingest_error),
+        }
     }
 
     /// How the store is.
@@ -172,7 +225,7 @@ impl Tsdb {
         let error = self.inner.ingest_error.lock().unwrap_or_else(PoisonError::into_inner);
         Stat {
             bytes: sizes.values().sum(),
-            days: sizes.len(),
+            files: sizes.len(),
             targets: self.inner.shards.catalog.read().targets.len(),
             ingest_error: error.clone(),
             damage: self.inner.shards.damage(),
@@ -220,14 +273,13 @@ impl Drop for Inner {
 }
 
 impl Source for Tsdb {
-    fn select(
+    fn read(
         &self,
         matchers: &[Matcher],
-        from_ms: i64,
-        to_ms: i64,
-        _step_ms: Option<i64>,
-    ) -> Result<Vec<Series>, SourceError> {
-        Ok(select::select(&self.inner.shards, matchers, from_ms, to_ms)?)
+        want: Want,
+        take: &mut dyn FnMut(Series, i64) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        Ok(select::read(&self.inner.shards, matchers, want, take)?)
     }
 
     fn series(

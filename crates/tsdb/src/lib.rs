@@ -6,12 +6,15 @@
 
 #![forbid(unsafe_code)]
 
+mod assemble;
 mod bytes;
 mod catalog;
 mod chunk;
 mod column;
 mod db;
 mod error;
+mod level;
+mod rollup;
 mod row;
 mod segment;
 mod select;
@@ -19,9 +22,12 @@ mod shard;
 mod shards;
 mod target;
 mod writer;
+mod writing;
 
+pub use catalog::Metric;
 pub use db::{Options, Stat, Tsdb};
 pub use error::Error;
+pub use level::Level;
 pub use target::{SeriesId, Target};
 
 /// A value's bits that say: no sample. No measurement has them, being a NaN that nothing computes.

@@ -73,6 +73,7 @@ impl Segment {
         let count = self.committed.load(Ordering::Acquire).min(self.len());
         let end = if count == 0 { 0 } else { self.ends[count - 1] as usize };
         Rows {
+            day: self.day,
             slots: self.slots.clone(),
             times: self.times[..count].to_vec(),
             rows: self.rows[..end].to_vec(),
@@ -83,6 +84,7 @@ impl Segment {
     /// Everything, on disk or not.
     pub(crate) fn all(&self) -> Rows {
         Rows {
+            day: self.day,
             slots: self.slots.clone(),
             times: self.times.clone(),
             rows: self.rows.clone(),
@@ -94,8 +96,10 @@ impl Segment {
 /// Encoded rows on their way to columns.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    pub(crate) slots: Vec<u32>,
-    pub(crate) times: Vec<i64>,
+    /// Days since 1970 UTC, of all of them.
+    pub(crate) day: i64,
+    slots: Vec<u32>,
+    times: Vec<i64>,
     rows: Vec<u8>,
     ends: Vec<u32>,
 }

@@ -1,32 +1,41 @@
 //! Reading: which series, and their samples from files and memory.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use model::series::{Labels, Matcher, Sample, Series};
+use model::series::{Figure, Labels, Matcher, Sample, Series, Want};
 
-use crate::ABSENT;
+use crate::assemble::{self, Column};
+use crate::catalog::Selection;
+use crate::chunk::Block;
 use crate::error::Error;
-use crate::shard::{Columns, Reader, Shard};
-use crate::shards::Shards;
+use crate::level::Level;
+use crate::segment::Rows;
+use crate::shard::{Kept, Names, Reader, StoredBlock};
+use crate::shards::{Part, Shards};
 use crate::target::TargetState;
-use crate::writer::day_of;
 
-/// The samples of one target, by shape.
-type Found = BTreeMap<u32, Vec<Sample>>;
-
-/// Every series that `matchers` accept with its samples of a range, in order of labels.
-pub(crate) fn select(
+/// Hands every series that `matchers` accept to `take`, target by target.
+pub(crate) fn read(
     shards: &Shards,
     matchers: &[Matcher],
-    from_ms: i64,
-    to_ms: i64,
-) -> Result<Vec<Series>, Error> {
-    let mut all = Vec::new();
-    each(shards, matchers, from_ms, to_ms, true, |labels, samples| {
-        all.push(Series { labels, samples });
-    })?;
-    all.sort_by(|a, b| a.labels.cmp(&b.labels));
-    Ok(all)
+    want: Want,
+    take: &mut dyn FnMut(Series, i64) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    each(shards, matchers, want, |shapes, found| {
+        for (shape, places) in &found.places {
+            let samples = found.samples(places, want.figure)?;
+            if samples.is_empty() {
+                continue;
+            }
+            let labels = found.target.labels.and(&shapes[*shape as usize]);
+            if take(Series { labels, samples }, found.spacing_ms).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// The labels of every series that `matchers` accept and that blocks of a range hold.
@@ -37,143 +46,214 @@ pub(crate) fn series(
     to_ms: i64,
 ) -> Result<Vec<Labels>, Error> {
     let mut all = Vec::new();
-    each(shards, matchers, from_ms, to_ms, false, |labels, _| all.push(labels))?;
+    // Names are the same at all levels, and the coarsest are the fewest.
+    let spacing_ms = Some(Level::Hour.spacing_ms());
+    let want = Want { spacing_ms, ..Want::all(from_ms, to_ms) };
+    each(shards, matchers, want, |shapes, found| {
+        let labels = &found.target.labels;
+        all.extend(found.places.keys().map(|shape| labels.and(&shapes[*shape as usize])));
+        Ok(ControlFlow::Continue(()))
+    })?;
     all.sort();
     Ok(all)
 }
 
+/// Calls `visit` with each target that has anything of what is wanted.
 fn each(
     shards: &Shards,
     matchers: &[Matcher],
-    from_ms: i64,
-    to_ms: i64,
-    with_samples: bool,
-    mut take: impl FnMut(Labels, Vec<Sample>),
+    want: Want,
+    mut visit: impl FnMut(&[Labels], &Found<'_>) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {
-    if from_ms > to_ms {
+    if want.from_ms > want.to_ms {
         return Ok(());
     }
-    let selection = shards.catalog.read().select(matchers);
-    let days = shards.between(day_of(from_ms), day_of(to_ms));
-    let mut files = Vec::new();
-    for shard in &days {
-        files.push((shard, shard.reader()?));
-    }
-    for (target, shapes) in selection.targets {
-        let range = Range {
-            shards,
-            wanted: &|shape| shapes.get(shape as usize) == Some(&true),
-            from_ms,
-            to_ms,
-            with_samples,
-        };
-        let mut found = Found::new();
-        // Memory first: what becomes a block meanwhile is then seen twice and not missed.
-        let recent = target.recent();
-        for (shard, reader) in &files {
-            range.of_file(shard, reader, &target, &mut found)?;
-        }
-        for rows in recent {
-            let block = rows.block(|shape| (range.wanted)(shape).then_some(shape));
-            for (shape, column) in block.columns {
-                range.put(&mut found, shape, &block.times, &column);
-            }
-        }
-        for (shape, mut samples) in found {
-            if !samples.is_sorted_by(|a, b| a.at_ms < b.at_ms) {
-                samples.sort_by_key(|sample| sample.at_ms);
-                samples.dedup_by_key(|sample| sample.at_ms);
-            }
-            take(target.labels.and(&selection.shapes[shape as usize]), samples);
+    let Selection { targets, shapes } = shards.catalog.read().select(matchers);
+    let parts = shards.plan(want);
+    let readers: Result<Vec<Reader<'_>>, Error> =
+        parts.iter().map(|part| part.shard.reader()).collect();
+    let readers = readers?;
+    let mut files: Vec<OpenPart<'_>> = (parts.iter().zip(&readers))
+        .map(|(part, reader)| OpenPart { part, reader, wanted: None })
+        .collect();
+    for (target, wanted) in &targets {
+        let found = Found::of(shards, &mut files, target, wanted, want)?;
+        if !found.places.is_empty() && visit(&shapes, &found)?.is_break() {
+            break;
         }
     }
     Ok(())
 }
 
-struct Range<'a> {
-    shards: &'a Shards,
-    wanted: &'a dyn Fn(u32) -> bool,
-    from_ms: i64,
-    to_ms: i64,
-    with_samples: bool,
+/// A file that a query reads from.
+struct OpenPart<'q> {
+    part: &'q Part,
+    reader: &'q Reader<'q>,
+    wanted: Option<Wanted>,
 }
 
-impl Range<'_> {
-    /// What a file has of a target. A damaged part is noted, and the rest is read.
+/// The series of a file that a query wants.
+struct Wanted {
+    /// By our numbers: which.
+    is_wanted: Arc<Vec<bool>>,
+    /// Our numbers by the file's.
+    ours: BTreeMap<u32, u32>,
+}
+
+impl OpenPart<'_> {
+    /// Our number of each wanted series by the file's; worked out once for all targets of which the
+    /// same is wanted.
+    fn ours(&mut self, names: &Names, is_wanted: &Arc<Vec<bool>>) -> &BTreeMap<u32, u32> {
+        if let Some(wanted) = &self.wanted
+            && !Arc::ptr_eq(&wanted.is_wanted, is_wanted)
+        {
+            self.wanted = None;
+        }
+        let wanted = self.wanted.get_or_insert_with(|| {
+            let pairs = names.known.iter().map(|(theirs, ours)| (*theirs, *ours));
+            let wanted = pairs.filter(|(_, ours)| is_wanted.get(*ours as usize) == Some(&true));
+            Wanted { is_wanted: Arc::clone(is_wanted), ours: wanted.collect() }
+        });
+        &wanted.ours
+    }
+}
+
+/// What there is of one target.
+struct Found<'q> {
+    shards: &'q Shards,
+    target: &'q TargetState,
+    blocks: Vec<FoundBlock<'q>>,
+    /// The wanted series, and where their samples are, file by file and oldest first.
+    places: BTreeMap<u32, Vec<Place>>,
+    /// The time between samples that is due to coarser data.
+    spacing_ms: i64,
+}
+
+/// A column of a block, by their numbers.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    block: usize,
+    column: usize,
+}
+
+struct FoundBlock<'q> {
+    part: &'q Part,
+    kept: Kept,
+    content: Content<'q>,
+}
+
+enum Content<'q> {
+    Stored(StoredBlock<'q>),
+    Memory(Block),
+}
+
+impl<'q> Found<'q> {
+    fn of(
+        shards: &'q Shards,
+        files: &mut [OpenPart<'q>],
+        target: &'q TargetState,
+        wanted: &Arc<Vec<bool>>,
+        want: Want,
+    ) -> Result<Self, Error> {
+        let (blocks, places) = (Vec::new(), BTreeMap::new());
+        let mut found = Self { shards, target, blocks, places, spacing_ms: 0 };
+        // Memory first: what becomes a block meanwhile is then seen twice and not missed.
+        let mut recent = target.recent();
+        for file in files {
+            let part = file.part;
+            let outcome = found.of_file(file, wanted, want.figure);
+            match outcome.map_err(|source| Error::Sql { path: part.shard.path.clone(), source }) {
+                Err(error) if error.is_damage() => shards.damaged(format!("{error}")),
+                other => other?,
+            }
+            let is_wanted = |shape: u32| wanted.get(shape as usize) == Some(&true);
+            let is_of_file = |rows: &mut Rows| part.holds_rows_of(rows.day);
+            for rows in recent.extract_if(.., is_of_file) {
+                let block = rows.block(|shape| is_wanted(shape).then_some(shape));
+                let columns: Vec<_> = block.columns.iter().map(|(shape, _)| Some(*shape)).collect();
+                found.add(part, Kept::Last, Content::Memory(block), &columns);
+            }
+        }
+        Ok(found)
+    }
+
     fn of_file(
-        &self,
-        shard: &Shard,
-        reader: &Reader<'_>,
-        target: &TargetState,
-        found: &mut Found,
-    ) -> Result<(), Error> {
-        let outcome = self.blocks_of(shard, reader, target, found);
-        match outcome.map_err(|source| Error::Sql { path: shard.path.clone(), source }) {
-            Err(error) if error.is_damage() => {
-                self.shards.damaged(format!("{error}"));
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    fn blocks_of(
-        &self,
-        shard: &Shard,
-        reader: &Reader<'_>,
-        target: &TargetState,
-        found: &mut Found,
+        &mut self,
+        file: &mut OpenPart<'q>,
+        wanted: &Arc<Vec<bool>>,
+        figure: Figure,
     ) -> rusqlite::Result<()> {
-        let (number, ours) = {
-            let names = shard.names();
-            let Some(number) = names.targets.get(&target.number) else { return Ok(()) };
-            let wanted = names.known.iter().filter(|(_, ours)| (self.wanted)(**ours));
-            let ours: BTreeMap<u32, u32> = wanted.map(|(k, v)| (*k, *v)).collect();
-            (*number, ours)
+        let (part, reader) = (file.part, file.reader);
+        let names = part.shard.names();
+        let Some(target) = names.targets.get(&self.target.number) else { return Ok(()) };
+        let ours = file.ours(&names, wanted);
+        // One state of the file: blocks must not be merged between being listed and being opened.
+        // The open blobs hold it from then on.
+        let snapshot = reader.snapshot()?;
+        let all_kept = match part.level {
+            Level::Raw => &[Kept::Last],
+            _ => assemble::kept_for(figure),
         };
-        // Without it, blocks could be merged between being listed and being read.
-        let _snapshot = reader.snapshot()?;
-        for block in reader.blocks(number, self.from_ms, self.to_ms)? {
-            let wanted = |shape| self.with_samples && ours.contains_key(&shape);
-            let Some(Columns { head, columns }) = reader.columns(block, wanted)? else {
-                self.shards.damaged(format!("block {block} of {}", shard.path.display()));
-                continue;
-            };
-            if !self.with_samples {
-                let shapes = head.columns.iter().filter_map(|(shape, _)| ours.get(shape));
-                for shape in shapes {
-                    found.entry(*shape).or_default();
-                }
-                continue;
-            }
-            for (shape, column) in columns {
-                match column {
-                    Some(column) => self.put(found, ours[&shape], &head.times, &column),
-                    None => self
-                        .shards
-                        .damaged(format!("a series in block {block} of {}", shard.path.display())),
+        for kept in all_kept {
+            for number in reader.blocks(*target, *kept, part.from_ms, part.to_ms)? {
+                let Some(block) = reader.block(number)? else {
+                    let path = part.shard.path.display();
+                    self.shards.damaged(format!("block {number} of {path}"));
+                    continue;
+                };
+                let columns = block.head.columns.iter();
+                let columns: Vec<_> = columns.map(|(shape, _)| ours.get(shape).copied()).collect();
+                if columns.iter().any(Option::is_some) {
+                    self.spacing_ms = self.spacing_ms.max(part.level.spacing_ms());
+                    self.add(part, *kept, Content::Stored(block), &columns);
                 }
             }
         }
-        Ok(())
+        snapshot.commit()
     }
 
-    fn put(&self, found: &mut Found, shape: u32, times: &[i64], column: &[u64]) {
-        let from = times.partition_point(|time| *time < self.from_ms);
-        let to = times.partition_point(|time| *time <= self.to_ms);
-        if from >= to {
-            return;
+    /// Takes a block; `columns` names the wanted ones.
+    fn add(&mut self, part: &'q Part, kept: Kept, content: Content<'q>, columns: &[Option<u32>]) {
+        let block = self.blocks.len();
+        self.blocks.push(FoundBlock { part, kept, content });
+        for (column, shape) in columns.iter().enumerate() {
+            if let Some(shape) = shape {
+                self.places.entry(*shape).or_default().push(Place { block, column });
+            }
         }
-        let pairs = times[from..to].iter().zip(&column[from..to]);
-        let mut present = pairs.filter(|(_, bits)| **bits != ABSENT).peekable();
-        if present.peek().is_none() {
-            return;
+    }
+
+    /// The samples of a series. A damaged part is noted, and the rest is read.
+    fn samples(&self, places: &[Place], figure: Figure) -> Result<Vec<Sample>, Error> {
+        let mut samples = Vec::new();
+        let part_of = |place: &Place| self.blocks[place.block].part;
+        for of_part in places.chunk_by(|a, b| std::ptr::eq(part_of(a), part_of(b))) {
+            let part = part_of(&of_part[0]);
+            let mut columns = Vec::with_capacity(of_part.len());
+            for Place { block, column } in of_part {
+                let FoundBlock { kept, content, .. } = &self.blocks[*block];
+                let (times, bits) = match content {
+                    Content::Memory(block) => {
+                        (&block.times, Some(block.columns[*column].1.clone()))
+                    }
+                    Content::Stored(block) => {
+                        let path = || part.shard.path.clone();
+                        let bits = block.column(*column);
+                        let bits = bits.map_err(|source| Error::Sql { path: path(), source })?;
+                        (&block.head.times, bits)
+                    }
+                };
+                if let Some(bits) = bits {
+                    columns.push(Column { kept: *kept, times, bits });
+                } else {
+                    let path = part.shard.path.display();
+                    self.shards.damaged(format!("a series in a block of {path}"));
+                }
+            }
+            let span = part.from_ms..=part.to_ms;
+            assemble::append(&mut samples, &columns, figure, &span);
         }
-        let samples = found.entry(shape).or_default();
-        if self.with_samples {
-            samples.extend(
-                present.map(|(at_ms, bits)| Sample { at_ms: *at_ms, value: f64::from_bits(*bits) }),
-            );
-        }
+        assemble::put_in_order(&mut samples);
+        Ok(samples)
     }
 }

@@ -1,10 +1,13 @@
-//! One UTC day on disk: a SQLite file with the latest scrapes as rows and all others as blocks.
+//! One file: a day of raw samples, the latest scrapes as rows and all others as blocks; or some days
+//! of coarser ones, all of them blocks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use expfmt::Kind;
 use model::series::Labels;
+use rusqlite::blob::Blob;
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
 use crate::bytes;
@@ -26,6 +29,12 @@ const SETTINGS: &str = "
     PRAGMA journal_size_limit = 4194304;
 ";
 
+const READ_ONLY: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Waits a little for whoever checkpoints.
+const READ_SETTINGS: &str = "PRAGMA cache_size = -1024; PRAGMA busy_timeout = 2000;";
+
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS target (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS shape (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
@@ -35,18 +44,40 @@ const SCHEMA: &str = "
         PRIMARY KEY (target, segment, seq)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS block (
-        id INTEGER PRIMARY KEY, target INTEGER NOT NULL, level INTEGER NOT NULL,
-        from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, data BLOB NOT NULL
+        id INTEGER PRIMARY KEY, target INTEGER NOT NULL, figure INTEGER NOT NULL,
+        size INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, data BLOB NOT NULL
     );
-    CREATE INDEX IF NOT EXISTS block_of_target ON block (target, from_ms);
+    CREATE INDEX IF NOT EXISTS block_of_target ON block (target, figure, from_ms);
+    CREATE TABLE IF NOT EXISTS rolled (day INTEGER PRIMARY KEY);
+    CREATE TABLE IF NOT EXISTS metric (
+        name TEXT PRIMARY KEY, kind TEXT NOT NULL, help TEXT NOT NULL
+    );
 ";
 
-/// One day's file.
+/// One file.
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) path: PathBuf,
-    names: Mutex<Names>,
+    is_read_only: bool,
+    names: Mutex<Arc<Names>>,
+    /// Days that a file of coarser samples has.
+    rolled: Mutex<BTreeSet<i64>>,
     readers: Mutex<Vec<Connection>>,
+}
+
+/// What the samples of a block stand for; the numbers are those in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kept {
+    /// Samples as they were scraped: all, or of each span the last and those around a reset.
+    Last = 0,
+    /// Of each span the smallest.
+    Min = 1,
+    /// The largest.
+    Max = 2,
+    /// The sum.
+    Sum = 3,
+    /// How many there were.
+    Count = 4,
 }
 
 /// The file's own numbers of targets and shapes, by those of the catalog and back.
@@ -59,6 +90,10 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    pub(crate) fn count(&self) -> usize {
+        self.targets.len() + self.shapes.len()
+    }
+
     pub(crate) fn add_shape(&mut self, ours: u32, theirs: u32) {
         self.shapes.insert(ours, theirs);
         self.known.insert(theirs, ours);
@@ -66,37 +101,69 @@ impl Names {
 }
 
 impl Shard {
-    /// Opens the file of a day, or makes it.
+    /// Opens the file, or makes it.
     pub(crate) fn open(path: &Path, catalog: &Catalog) -> Result<Self, Error> {
         let sql = |source| Error::Sql { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(sql)?;
         connection.execute_batch(SETTINGS).map_err(sql)?;
-        let found: i64 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
-        if found > FORMAT {
-            return Err(Error::Newer { path: path.to_owned(), found, known: FORMAT });
-        }
+        refuse_newer(&connection, path)?;
         connection.execute_batch(SCHEMA).map_err(sql)?;
         connection.pragma_update(None, "user_version", FORMAT).map_err(sql)?;
+        Self::of(path, connection, false, catalog)
+    }
+
+    /// Opens the file to read, whoever else writes to it.
+    pub(crate) fn open_read_only(path: &Path, catalog: &Catalog) -> Result<Self, Error> {
+        let sql = |source| Error::Sql { path: path.to_owned(), source };
+        let connection = Connection::open_with_flags(path, READ_ONLY).map_err(sql)?;
+        connection.execute_batch(READ_SETTINGS).map_err(sql)?;
+        refuse_newer(&connection, path)?;
+        Self::of(path, connection, true, catalog)
+    }
+
+    fn of(
+        path: &Path,
+        connection: Connection,
+        is_read_only: bool,
+        catalog: &Catalog,
+    ) -> Result<Self, Error> {
+        let sql = |source| Error::Sql { path: path.to_owned(), source };
         let names = read_names(&connection, catalog).map_err(sql)?;
+        let rolled = read_rolled(&connection).map_err(sql)?;
         Ok(Self {
             path: path.to_owned(),
-            names: Mutex::new(names),
+            is_read_only,
+            names: Mutex::new(Arc::new(names)),
+            rolled: Mutex::new(rolled),
             readers: Mutex::new(vec![connection]),
         })
     }
 
     /// A connection of one's own, to write with.
     pub(crate) fn connect(&self) -> Result<Connection, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let (flags, settings) = if self.is_read_only {
+            (READ_ONLY, READ_SETTINGS)
+        } else {
+            (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX, SETTINGS)
+        };
         let sql = |source| Error::Sql { path: self.path.clone(), source };
         let connection = Connection::open_with_flags(&self.path, flags).map_err(sql)?;
-        connection.execute_batch(SETTINGS).map_err(sql)?;
+        connection.execute_batch(settings).map_err(sql)?;
         Ok(connection)
     }
 
-    pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Names that are committed, for readers.
+    pub(crate) fn set_names(&self, names: Names) {
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(names);
+    }
+
+    /// The days that a file of coarser samples has.
+    pub(crate) fn rolled(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.rolled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection to read with; give it back.
@@ -117,6 +184,7 @@ impl Shard {
     pub(crate) fn replay(&self, day: i64) -> Result<Replayed, Error> {
         let reader = self.reader()?;
         let names = self.names();
+        let names = &*names;
         let ours: HashMap<i64, u32> = names.targets.iter().map(|(k, v)| (*v, *k)).collect();
         let mut segments: Vec<(u32, Segment)> = Vec::new();
         let mut damage = Vec::new();
@@ -137,7 +205,7 @@ impl Shard {
                 }
                 let Some((_, segment)) = segments.last_mut() else { continue };
                 let is_sound = segment.len() as i64 == seq
-                    && unpack(row.get_ref(4)?.as_blob()?, &names)
+                    && unpack(row.get_ref(4)?.as_blob()?, names)
                         .is_some_and(|(added, diff)| segment.replay(at_ms, &added, diff));
                 if !is_sound {
                     damage.push(format!("a scrape at {at_ms} ms in {}", self.path.display()));
@@ -172,6 +240,20 @@ fn unpack<'a>(row: &'a [u8], names: &Names) -> Option<(Vec<u32>, &'a [u8])> {
     Some((added, input))
 }
 
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let found: i64 = version.map_err(|source| Error::Sql { path: path.to_owned(), source })?;
+    if found > FORMAT {
+        return Err(Error::Newer { path: path.to_owned(), found, known: FORMAT });
+    }
+    Ok(())
+}
+
+fn read_rolled(connection: &Connection) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut query = connection.prepare("SELECT day FROM rolled")?;
+    query.query_map((), |row| row.get(0))?.collect()
+}
+
 fn read_names(connection: &Connection, catalog: &Catalog) -> rusqlite::Result<Names> {
     let mut names = Names::default();
     let mut query = connection.prepare("SELECT id, labels FROM target")?;
@@ -185,6 +267,13 @@ fn read_names(connection: &Connection, catalog: &Catalog) -> rusqlite::Result<Na
     while let Some(row) = rows.next()? {
         let labels = parse_labels(&row.get::<_, String>(1)?);
         names.add_shape(catalog.shape(&labels), row.get(0)?);
+    }
+    let mut query = connection.prepare("SELECT name, kind, help FROM metric")?;
+    let mut rows = query.query(())?;
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(1)?;
+        let kind = Kind::from_word(&kind).unwrap_or(Kind::Unknown);
+        catalog.describe(&row.get::<_, String>(0)?, kind, &row.get::<_, String>(2)?);
     }
     Ok(names)
 }
@@ -206,12 +295,6 @@ pub(crate) struct Replayed {
     /// With the number of their target.
     pub(crate) segments: Vec<(u32, Segment)>,
     pub(crate) damage: Vec<String>,
-}
-
-/// Some columns of a block; none for those that are damaged.
-pub(crate) struct Columns {
-    pub(crate) head: Head,
-    pub(crate) columns: Vec<(u32, Option<Vec<u64>>)>,
 }
 
 /// A borrowed connection.
@@ -237,13 +320,16 @@ impl Reader<'_> {
     pub(crate) fn blocks(
         &self,
         target: i64,
+        kept: Kept,
         from_ms: i64,
         to_ms: i64,
     ) -> rusqlite::Result<Vec<i64>> {
         let mut query = self.connection().prepare_cached(
-            "SELECT id FROM block WHERE target = ? AND from_ms <= ? AND to_ms >= ? ORDER BY from_ms",
+            "SELECT id FROM block
+             WHERE target = ? AND figure = ? AND from_ms <= ? AND to_ms >= ? ORDER BY from_ms",
         )?;
-        query.query_map(params![target, to_ms, from_ms], |row| row.get(0))?.collect()
+        let parameters = params![target, kept as i64, to_ms, from_ms];
+        query.query_map(parameters, |row| row.get(0))?.collect()
     }
 
     /// One state of the file for all that is read until it is dropped.
@@ -251,13 +337,9 @@ impl Reader<'_> {
         self.connection().unchecked_transaction()
     }
 
-    /// The head of a block and the columns that `wanted` accepts; none when the head is damaged.
-    pub(crate) fn columns(
-        &self,
-        block: i64,
-        wanted: impl Fn(u32) -> bool,
-    ) -> rusqlite::Result<Option<Columns>> {
-        let blob = self.connection().blob_open("main", "block", "data", block, true)?;
+    /// A block with its head read; none when that is damaged.
+    pub(crate) fn block(&self, number: i64) -> rusqlite::Result<Option<StoredBlock<'_>>> {
+        let blob = self.connection().blob_open("main", "block", "data", number, true)?;
         let mut prefix = [0; PREFIX];
         if blob.len() < PREFIX {
             return Ok(None);
@@ -269,22 +351,25 @@ impl Reader<'_> {
         }
         let mut head = vec![0; length];
         blob.read_at_exact(&mut head, PREFIX)?;
-        let Some(head) = Head::decode(&head) else { return Ok(None) };
-        let mut columns = Vec::new();
-        let mut sealed = Vec::new();
-        for (shape, place) in &head.columns {
-            if !wanted(*shape) {
-                continue;
-            }
-            let column = if place.end <= blob.len() {
-                sealed.resize(place.len(), 0);
-                blob.read_at_exact(&mut sealed, place.start)?;
-                head.column(&sealed)
-            } else {
-                None
-            };
-            columns.push((*shape, column));
+        Ok(Head::decode(&head).map(|head| StoredBlock { head, blob }))
+    }
+}
+
+/// A block in the file: its columns are read when they are asked for.
+pub(crate) struct StoredBlock<'r> {
+    pub(crate) head: Head,
+    blob: Blob<'r>,
+}
+
+impl StoredBlock<'_> {
+    /// The column at this place of the head; none when it is damaged.
+    pub(crate) fn column(&self, place: usize) -> rusqlite::Result<Option<Vec<u64>>> {
+        let Some((_, bytes)) = self.head.columns.get(place) else { return Ok(None) };
+        if bytes.end > self.blob.len() {
+            return Ok(None);
         }
-        Ok(Some(Columns { head, columns }))
+        let mut sealed = vec![0; bytes.len()];
+        self.blob.read_at_exact(&mut sealed, bytes.start)?;
+        Ok(self.head.column(&sealed))
     }
 }

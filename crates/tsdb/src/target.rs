@@ -145,6 +145,15 @@ impl Target {
         Ok(())
     }
 
+    /// Makes a block of the latest scrapes when they are of a day before this one.
+    pub(crate) fn seal_before(&self, day: i64) {
+        let mut head = self.state.head();
+        if head.open.as_ref().is_some_and(|open| open.day < day) {
+            // While the disk takes nothing, it stays as it is.
+            let _ = self.seal(&mut head);
+        }
+    }
+
     /// The first segment of each target is shorter than the others, each by another length, so that
     /// not all become blocks at once.
     fn rows_of_a_segment(&self, has_sealed: bool) -> usize {

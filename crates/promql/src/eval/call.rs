@@ -10,6 +10,7 @@ use super::{
     renamed, scalar, select, text, trend, vector,
 };
 use crate::error::Error;
+use crate::storage::Figure;
 use crate::syntax::ast::{Expr, Kind, Type};
 
 pub(super) fn evaluate(
@@ -144,20 +145,20 @@ fn of_range(
     grid: Grid,
 ) -> Result<Vec<Row>, Error> {
     let index = usize::from(name == "quantile_over_time");
-    let ranges = windows::read(context, &args[index], grid)?;
+    let ranges = windows::of(context, &args[index], grid)?;
+    if name == "absent_over_time" {
+        // Which series is there does not matter, so their names must not collide.
+        let rows = ranges.apply(context, stands_for(name), true, grid, |_| Some(1.0))?;
+        return Ok(absent::evaluate(&args[0], &rows, grid));
+    }
     let number = |index: usize| scalar(context, &args[index], grid);
     let apply = |figure: &dyn Fn(&Window<'_>) -> Option<f64>| {
-        ranges.apply(context, name == "last_over_time", grid, figure)
+        ranges.apply(context, stands_for(name), name == "last_over_time", grid, figure)
     };
     let whole = |statistic: fn(&[model::series::Sample]) -> f64| {
         move |window: &Window<'_>| Some(statistic(window.samples))
     };
     match name {
-        "absent_over_time" => {
-            // Which series is there does not matter, so their names must not collide.
-            let rows = ranges.apply(context, true, grid, |_| Some(1.0))?;
-            Ok(absent::evaluate(&args[0], &rows, grid))
-        }
         "rate" => apply(&|window| rates::extrapolated(window, Change::Rate)),
         "increase" => apply(&|window| rates::extrapolated(window, Change::Increase)),
         "delta" => apply(&|window| rates::extrapolated(window, Change::Delta)),
@@ -170,19 +171,22 @@ fn of_range(
         }
         "holt_winters" => {
             let (smoothing, factor) = (number(1)?, number(2)?);
-            for (what, factors) in [("smoothing", &smoothing), ("trend", &factor)] {
-                if let Some(wrong) =
-                    factors.iter().find(|factor| **factor <= 0.0 || **factor >= 1.0)
-                    && !ranges.series.is_empty()
-                {
-                    return Err(Error::Execution(format!(
-                        "invalid {what} factor, expected a number between 0 and 1, got {wrong}"
-                    )));
-                }
-            }
-            apply(&|window| {
+            let wrong = [("smoothing", &smoothing), ("trend", &factor)].into_iter().find_map(
+                |(what, factors)| {
+                    let is_wrong = |factor: &&f64| **factor <= 0.0 || **factor >= 1.0;
+                    factors.iter().find(is_wrong).map(|factor| (what, *factor))
+                },
+            );
+            let rows = apply(&|window| {
                 trend::holt_winters(window.samples, smoothing[window.step], factor[window.step])
-            })
+            })?;
+            match wrong {
+                // Without a series nothing is smoothed, and no factor is wrong.
+                Some((what, factor)) if !rows.is_empty() => Err(Error::Execution(format!(
+                    "invalid {what} factor, expected a number between 0 and 1, got {factor}"
+                ))),
+                _ => Ok(rows),
+            }
         }
         "quantile_over_time" => {
             let q = number(0)?;
@@ -203,5 +207,19 @@ fn of_range(
         "stdvar_over_time" => apply(&whole(over_time::stdvar)),
         "sum_over_time" => apply(&whole(over_time::sum)),
         _ => Err(Error::Execution(format!("function {name} has no evaluation"))),
+    }
+}
+
+/// What one sample must be where it stands for several, so that a function of ranges stays right;
+/// none for those that count samples or look at all of them.
+fn stands_for(function: &str) -> Option<Figure> {
+    match function {
+        "rate" | "increase" | "delta" | "last_over_time" | "present_over_time"
+        | "absent_over_time" => Some(Figure::Last),
+        "min_over_time" => Some(Figure::Min),
+        "max_over_time" => Some(Figure::Max),
+        "sum_over_time" => Some(Figure::Sum),
+        "avg_over_time" => Some(Figure::Mean),
+        _ => None,
     }
 }

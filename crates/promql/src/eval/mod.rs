@@ -17,8 +17,6 @@ mod select;
 mod trend;
 pub(crate) mod windows;
 
-use std::cell::Cell;
-
 use tokio::time::Instant;
 
 use crate::engine::{Cancel, Limits};
@@ -76,7 +74,6 @@ pub(crate) struct Context<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) deadline: Instant,
     pub(crate) cancel: &'a Cancel,
-    pub(crate) samples_read: Cell<usize>,
 }
 
 impl Context<'_> {

@@ -1,36 +1,44 @@
-//! Selectors: series read once, and the value of each at every step.
+//! Selectors: series read one at a time, and the value of each at every step.
+
+use std::ops::ControlFlow;
 
 use model::series::{Sample, is_stale};
 
 use super::rows::{ABSENT, Row};
 use super::{Context, Grid};
 use crate::error::Error;
-use crate::storage::Series;
+use crate::storage::{Figure, Series, Want};
 use crate::syntax::ast::Selector;
 
-/// The series of a selector for `from_ms..=to_ms`.
-pub(super) fn read(
+/// Hands each series of a selector to `take`, with the time between two samples of it that is due to
+/// coarser data.
+pub(super) fn each(
     context: &Context<'_>,
     selector: &Selector,
-    from_ms: i64,
-    to_ms: i64,
-    step_ms: Option<i64>,
-) -> Result<Vec<Series>, Error> {
+    want: Want,
+    mut take: impl FnMut(Series, i64) -> Result<(), Error>,
+) -> Result<(), Error> {
     context.check()?;
-    let series = context
-        .storage
-        .select(&selector.matchers, from_ms, to_ms, step_ms)
-        .map_err(Error::Storage)?;
     let limits = context.limits;
-    if series.len() > limits.max_series {
-        return Err(Error::TooLarge { limit: "max_series", bound: limits.max_series });
-    }
-    let read = series.iter().map(|series| series.samples.len()).sum::<usize>();
-    context.samples_read.set(context.samples_read.get() + read);
-    if context.samples_read.get() > limits.max_samples {
-        return Err(Error::TooLarge { limit: "max_samples", bound: limits.max_samples });
-    }
-    Ok(series)
+    let mut count = 0;
+    let mut outcome = Ok(());
+    let mut one = |series: Series, spacing_ms: i64| {
+        count += 1;
+        context.check()?;
+        if count > limits.max_series {
+            return Err(Error::TooLarge { limit: "max_series", bound: limits.max_series });
+        }
+        if series.samples.len() > limits.max_samples {
+            return Err(Error::TooLarge { limit: "max_samples", bound: limits.max_samples });
+        }
+        take(series, spacing_ms)
+    };
+    let read = context.storage.read(&selector.matchers, want, &mut |series, spacing_ms| {
+        outcome = one(series, spacing_ms);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    outcome?;
+    read.map_err(Error::Storage)
 }
 
 /// The latest value of each series at every step, unless it is stale or too old.
@@ -58,13 +66,15 @@ fn latest(
     figure: impl Fn(Sample) -> f64,
 ) -> Result<Vec<Row>, Error> {
     let seen = context.shift(selector.moment, grid);
-    let from_ms = seen.start_ms.saturating_sub(context.lookback_ms);
-    let step_ms = (grid.steps > 1).then_some(grid.step_ms);
-    let series = read(context, selector, from_ms, seen.end_ms(), step_ms)?;
-    context.check_size(series.len(), grid)?;
-    let mut rows = Vec::with_capacity(series.len());
-    for Series { labels, samples } in series {
-        context.check()?;
+    let want = Want {
+        from_ms: seen.start_ms.saturating_sub(context.lookback_ms),
+        to_ms: seen.end_ms(),
+        spacing_ms: (grid.steps > 1).then_some(grid.step_ms),
+        figure: Figure::Last,
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    each(context, selector, want, |Series { labels, samples }, spacing_ms| {
+        let lookback_ms = context.lookback_ms.saturating_add(spacing_ms);
         let mut passed = 0;
         let mut is_empty = true;
         let value_at = |step| {
@@ -75,17 +85,42 @@ fn latest(
             let Some(sample) = passed.checked_sub(1).map(|last| samples[last]) else {
                 return ABSENT;
             };
-            let is_old = sample.at_ms < now.saturating_sub(context.lookback_ms);
+            let is_old = sample.at_ms < now.saturating_sub(lookback_ms);
             if is_old || is_stale(sample.value) {
                 return ABSENT;
             }
             is_empty = false;
             figure(sample)
         };
+        context.check_size(rows.len() + 1, grid)?;
         let values = (0..grid.steps).map(value_at).collect();
         if !is_empty {
             rows.push(Row { labels, values });
         }
-    }
+        Ok(())
+    })?;
+    rows.sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(rows)
+}
+
+/// The series of a selector with every sample, in order of labels.
+pub(super) fn whole(
+    context: &Context<'_>,
+    selector: &Selector,
+    from_ms: i64,
+    to_ms: i64,
+) -> Result<Vec<Series>, Error> {
+    let bound = context.limits.max_samples;
+    let mut held = 0;
+    let mut all = Vec::new();
+    each(context, selector, Want::all(from_ms, to_ms), |series, _| {
+        held += series.samples.len();
+        if held > bound {
+            return Err(Error::TooLarge { limit: "max_samples", bound });
+        }
+        all.push(series);
+        Ok(())
+    })?;
+    all.sort_by(|a, b| a.labels.cmp(&b.labels));
+    Ok(all)
 }

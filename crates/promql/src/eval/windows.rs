@@ -1,13 +1,15 @@
 //! Range vectors: selectors and subqueries as series with a window that slides over them.
 
+use std::collections::HashSet;
+
 use model::series::{Labels, Sample, is_stale};
 
-use super::rows::{ABSENT, Row};
+use super::rows::{self, ABSENT, Row};
 use super::{Context, Grid, Outcome, evaluate, select};
 use crate::error::Error;
 use crate::labels;
-use crate::storage::Series;
-use crate::syntax::ast::{Expr, Kind};
+use crate::storage::{Figure, Series, Want};
+use crate::syntax::ast::{Expr, Kind, Selector, Subquery};
 
 /// What a function sees at one step.
 pub(super) struct Window<'a> {
@@ -23,114 +25,164 @@ pub(super) struct Window<'a> {
     pub(super) may_reset: bool,
 }
 
-/// Series with the windows that they are seen through.
-pub(super) struct Ranges {
-    pub(super) series: Vec<Series>,
+/// A range vector before its samples are read.
+pub(super) struct Ranges<'e> {
+    content: Content<'e>,
     range_ms: i64,
     /// The last moment of each window.
     seen: Grid,
 }
 
-/// Reads the range vector `expr` for all windows of `grid`.
-pub(super) fn read(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<Ranges, Error> {
-    let (mut series, range_ms, seen) = match &expr.without_parens().kind {
-        Kind::Range { selector, range_ms } => {
-            let seen = context.shift(selector.moment, grid);
-            let from_ms = seen.start_ms.saturating_sub(*range_ms);
-            // Two samples in each window, at least, or no rate can be told.
-            let step_ms = (grid.steps > 1).then_some(grid.step_ms.min(range_ms / 2));
-            let series = select::read(context, selector, from_ms, seen.end_ms(), step_ms)?;
-            (series, *range_ms, seen)
-        }
+enum Content<'e> {
+    /// Read one at a time: a long range of many series never is in memory as a whole.
+    Stored(&'e Selector),
+    /// A subquery's.
+    Computed(Vec<Series>),
+}
+
+/// The range vector `expr` for all windows of `grid`.
+pub(super) fn of<'e>(
+    context: &Context<'_>,
+    expr: &'e Expr,
+    grid: Grid,
+) -> Result<Ranges<'e>, Error> {
+    match &expr.without_parens().kind {
+        Kind::Range { selector, range_ms } => Ok(Ranges {
+            content: Content::Stored(selector),
+            range_ms: *range_ms,
+            seen: context.shift(selector.moment, grid),
+        }),
         Kind::Subquery(subquery) => {
             let seen = context.shift(subquery.moment, grid);
-            let step_ms = subquery.step_ms.unwrap_or(context.subquery_step_ms);
-            let from_ms = seen.start_ms.saturating_sub(subquery.range_ms);
-            // Go's division truncates; the first moment is the first multiple in the window.
-            let mut start_ms = step_ms * (from_ms / step_ms);
-            if start_ms < from_ms {
-                start_ms += step_ms;
-            }
-            if start_ms > seen.end_ms() {
-                (Vec::new(), subquery.range_ms, seen)
-            } else {
-                let inner = Grid::between(start_ms, seen.end_ms(), step_ms);
-                context.check_size(1, inner)?;
-                let rows = match evaluate(context, &subquery.expr, inner)? {
-                    Outcome::Vector(rows) => rows,
-                    Outcome::Scalar(_) | Outcome::Text(_) => Vec::new(),
-                };
-                let series = rows.into_iter().map(|row| row.into_series(inner)).collect();
-                (series, subquery.range_ms, seen)
-            }
+            let series = computed(context, subquery, seen)?;
+            Ok(Ranges { content: Content::Computed(series), range_ms: subquery.range_ms, seen })
         }
-        _ => return Err(Error::Execution("expected a range vector".into())),
-    };
-    for series in &mut series {
-        series.samples.retain(|sample| !is_stale(sample.value));
+        _ => Err(Error::Execution("expected a range vector".into())),
     }
-    Ok(Ranges { series, range_ms, seen })
+}
+
+fn computed(context: &Context<'_>, subquery: &Subquery, seen: Grid) -> Result<Vec<Series>, Error> {
+    let step_ms = subquery.step_ms.unwrap_or(context.subquery_step_ms);
+    let from_ms = seen.start_ms.saturating_sub(subquery.range_ms);
+    // Go's division truncates; the first moment is the first multiple in the window.
+    let mut start_ms = step_ms * (from_ms / step_ms);
+    if start_ms < from_ms {
+        start_ms += step_ms;
+    }
+    if start_ms > seen.end_ms() {
+        return Ok(Vec::new());
+    }
+    let inner = Grid::between(start_ms, seen.end_ms(), step_ms);
+    context.check_size(1, inner)?;
+    Ok(match evaluate(context, &subquery.expr, inner)? {
+        Outcome::Vector(rows) => rows.into_iter().map(|row| row.into_series(inner)).collect(),
+        Outcome::Scalar(_) | Outcome::Text(_) => Vec::new(),
+    })
 }
 
 /// The samples of a range vector at one moment, as an instant query shows them.
 pub(crate) fn raw(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<Vec<Series>, Error> {
-    let ranges = read(context, expr, grid)?;
-    let from_ms = ranges.seen.start_ms.saturating_sub(ranges.range_ms);
-    let mut series = ranges.series;
-    for series in &mut series {
-        series.samples.retain(|sample| (from_ms..=ranges.seen.start_ms).contains(&sample.at_ms));
+    let Ranges { content, range_ms, seen } = of(context, expr, grid)?;
+    let from_ms = seen.start_ms.saturating_sub(range_ms);
+    let mut all = match content {
+        Content::Stored(selector) => select::whole(context, selector, from_ms, seen.start_ms)?,
+        Content::Computed(series) => series,
+    };
+    for series in &mut all {
+        series.samples.retain(|sample| {
+            !is_stale(sample.value) && (from_ms..=seen.start_ms).contains(&sample.at_ms)
+        });
     }
-    Ok(series)
+    Ok(all)
 }
 
-impl Ranges {
-    /// Applies `figure` to each window that holds a sample; none means no value.
+impl Ranges<'_> {
+    /// Applies `figure` to each window that holds a sample; none means no value. `stands_for` says
+    /// what coarser samples must be for the figure to stay right; none: it needs every sample.
     pub(super) fn apply(
-        &self,
+        self,
         context: &Context<'_>,
+        stands_for: Option<Figure>,
         keeps_name: bool,
         steps: Grid,
         figure: impl Fn(&Window<'_>) -> Option<f64>,
     ) -> Result<Vec<Row>, Error> {
-        context.check_size(self.series.len(), steps)?;
-        let mut rows = Vec::with_capacity(self.series.len());
-        for Series { labels, samples } in &self.series {
-            context.check()?;
-            let labels = if keeps_name { labels.clone() } else { labels::without_name(labels) };
-            let may_reset = samples.windows(2).any(|pair| pair[1].value < pair[0].value);
-            let (mut first, mut past) = (0, 0);
-            let mut values = Vec::with_capacity(steps.steps);
-            for step in 0..steps.steps {
-                let end_ms = self.seen.at(step);
-                let start_ms = end_ms.saturating_sub(self.range_ms);
-                while samples.get(past).is_some_and(|sample| sample.at_ms <= end_ms) {
-                    past += 1;
-                }
-                while samples.get(first).is_some_and(|sample| sample.at_ms < start_ms) {
-                    first += 1;
-                }
-                let samples = samples.get(first..past).unwrap_or_default();
-                let now_ms = steps.at(step);
-                let window = Window { samples, start_ms, end_ms, now_ms, step, may_reset };
-                let is_empty = samples.is_empty();
-                values.push(if is_empty { None } else { figure(&window) }.unwrap_or(ABSENT));
-                // A window of a long range may hold very many samples.
-                if step % 64 == 63 {
-                    context.check()?;
-                }
+        let Self { content, range_ms, seen } = self;
+        let mut rows: Vec<(Labels, Vec<f64>)> = Vec::new();
+        let mut add = |series: Series| {
+            context.check_size(rows.len() + 1, steps)?;
+            let Series { labels, mut samples } = series;
+            samples.retain(|sample| !is_stale(sample.value));
+            let values = slide(context, &samples, range_ms, seen, steps, &figure)?;
+            if values.iter().copied().any(rows::is_present) {
+                rows.push((labels, values));
             }
-            rows.push(Row { labels, values });
-        }
-        let is_unique = |rows: &[Row]| {
-            let mut seen = std::collections::HashSet::<&Labels>::with_capacity(rows.len());
-            rows.iter().all(|row| seen.insert(&row.labels))
+            Ok(())
         };
-        rows.retain(|row| row.values.iter().copied().any(super::rows::is_present));
-        if !is_unique(&rows) {
+        match content {
+            Content::Computed(series) => series.into_iter().try_for_each(add)?,
+            Content::Stored(selector) => {
+                let want = Want {
+                    from_ms: seen.start_ms.saturating_sub(range_ms),
+                    to_ms: seen.end_ms(),
+                    spacing_ms: stands_for.is_some().then(|| spacing(range_ms, steps)),
+                    figure: stands_for.unwrap_or(Figure::Last),
+                };
+                select::each(context, selector, want, |series, _| add(series))?;
+                rows.sort_by(|a, b| a.0.cmp(&b.0));
+            }
+        }
+        let row = |(labels, values): (Labels, Vec<f64>)| {
+            let labels = if keeps_name { labels } else { labels::without_name(&labels) };
+            Row { labels, values }
+        };
+        let rows: Vec<Row> = rows.into_iter().map(row).collect();
+        let mut seen = HashSet::<&Labels>::with_capacity(rows.len());
+        if !rows.iter().all(|row| seen.insert(&row.labels)) {
             return Err(Error::Execution(
                 "vector cannot contain metrics with the same labelset".into(),
             ));
         }
         Ok(rows)
     }
+}
+
+/// How far apart samples may be for a window of this range: four to a window, and a hundred where
+/// there is only one window and its ends matter more.
+fn spacing(range_ms: i64, steps: Grid) -> i64 {
+    if steps.steps > 1 { steps.step_ms.min(range_ms / 4) } else { range_ms / 100 }
+}
+
+/// The figure of every window over one series.
+fn slide(
+    context: &Context<'_>,
+    samples: &[Sample],
+    range_ms: i64,
+    seen: Grid,
+    steps: Grid,
+    figure: impl Fn(&Window<'_>) -> Option<f64>,
+) -> Result<Vec<f64>, Error> {
+    let may_reset = samples.windows(2).any(|pair| pair[1].value < pair[0].value);
+    let (mut first, mut past) = (0, 0);
+    let mut values = Vec::with_capacity(steps.steps);
+    for step in 0..steps.steps {
+        let end_ms = seen.at(step);
+        let start_ms = end_ms.saturating_sub(range_ms);
+        while samples.get(past).is_some_and(|sample| sample.at_ms <= end_ms) {
+            past += 1;
+        }
+        while samples.get(first).is_some_and(|sample| sample.at_ms < start_ms) {
+            first += 1;
+        }
+        let samples = samples.get(first..past).unwrap_or_default();
+        let now_ms = steps.at(step);
+        let window = Window { samples, start_ms, end_ms, now_ms, step, may_reset };
+        let is_empty = samples.is_empty();
+        values.push(if is_empty { None } else { figure(&window) }.unwrap_or(ABSENT));
+        // A window of a long range may hold very many samples.
+        if step % 64 == 63 {
+            context.check()?;
+        }
+    }
+    Ok(values)
 }

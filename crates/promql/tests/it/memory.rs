@@ -1,32 +1,29 @@
 //! Series in memory, chosen by looking at each.
 
+use std::ops::ControlFlow;
+
 use model::series::{Matcher, Sample};
-use promql::{Series, Storage, StorageError};
+use promql::{Series, Storage, StorageError, Want};
 
 pub(crate) struct Memory(pub(crate) Vec<Series>);
 
 impl Storage for Memory {
-    fn select(
+    fn read(
         &self,
         matchers: &[Matcher],
-        from_ms: i64,
-        to_ms: i64,
-        _step_ms: Option<i64>,
-    ) -> Result<Vec<Series>, StorageError> {
+        want: Want,
+        take: &mut dyn FnMut(Series, i64) -> ControlFlow<()>,
+    ) -> Result<(), StorageError> {
         let is_chosen =
             |series: &&Series| matchers.iter().all(|matcher| matcher.accepts(&series.labels));
-        let is_inside = |sample: &&Sample| (from_ms..=to_ms).contains(&sample.at_ms);
-        let mut chosen: Vec<_> = self
-            .0
-            .iter()
-            .filter(is_chosen)
-            .map(|series| Series {
-                labels: series.labels.clone(),
-                samples: series.samples.iter().filter(is_inside).copied().collect(),
-            })
-            .filter(|series| !series.samples.is_empty())
-            .collect();
-        chosen.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(chosen)
+        let is_inside = |sample: &&Sample| (want.from_ms..=want.to_ms).contains(&sample.at_ms);
+        for series in self.0.iter().filter(is_chosen) {
+            let samples: Vec<_> = series.samples.iter().filter(is_inside).copied().collect();
+            let series = Series { labels: series.labels.clone(), samples };
+            if !series.samples.is_empty() && take(series, 0).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

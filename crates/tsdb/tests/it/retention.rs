@@ -25,9 +25,9 @@ fn filled(directory: &TempDir, options: Options) -> Tsdb {
 #[test]
 fn days_over_age_are_removed() {
     let directory = TempDir::new().expect("a directory");
-    let retention = Duration::from_hours(48);
-    let store = filled(&directory, Options { retention, ..Options::default() });
-    assert_eq!(store.stat().days, 5);
+    let raw = Duration::from_hours(48);
+    let store = filled(&directory, Options { raw, ..Options::default() });
+    assert_eq!(store.stat().files, 5);
     assert_eq!(store.retain(START + 4 * DAY + 3_600_000).expect("removed"), 2);
     let found = find(&store, "up", 0, i64::MAX);
     assert_eq!(found[0].samples.first().map(|first| first.at_ms), Some(START + 2 * DAY));

@@ -33,7 +33,7 @@ pub(crate) fn sample_of(ids: &[SeriesId], scrape: u32) -> Vec<(SeriesId, f64)> {
 
 pub(crate) fn find(store: &Tsdb, name: &str, from_ms: i64, to_ms: i64) -> Vec<Series> {
     let matcher = Matcher::new("__name__", MatchOp::Eq, name).expect("a matcher");
-    store.select(&[matcher], from_ms, to_ms, None).expect("series")
+    store.select(&[matcher], from_ms, to_ms).expect("series")
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn matchers_choose_what_a_plain_comparison_chooses() {
     proptest!(ProptestConfig::with_cases(300), |(matchers in proptest::collection::vec(any_matcher(), 0..4))| {
         let accepted = |labels: &&Labels| matchers.iter().all(|matcher| matcher.accepts(labels));
         let expected: Vec<Labels> = all.iter().filter(accepted).cloned().collect();
-        let found = store.select(&matchers, 0, i64::MAX, None).expect("series");
+        let found = store.select(&matchers, 0, i64::MAX).expect("series");
         let found: Vec<Labels> = found.into_iter().map(|series| series.labels).collect();
         prop_assert_eq!(&found, &expected);
         prop_assert_eq!(store.series(&matchers, 0, i64::MAX).expect("series"), expected);

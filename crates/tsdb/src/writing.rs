@@ -1,0 +1,184 @@
+//! Writing to one file: names are given, rows and blocks put in, many small blocks made one.
+
+use std::sync::Arc;
+
+use model::series::METRIC_NAME;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::chunk::{self, Block};
+use crate::error::Error;
+use crate::level::FileId;
+use crate::segment::Segment;
+use crate::shard::{Kept, Names, Shard, labels_text, pack};
+use crate::shards::Shards;
+use crate::target::TargetState;
+use crate::writer::RowCommand;
+
+/// So many small blocks of a target become a large one: of raw ones that is six hours, of coarser
+/// ones twelve days.
+const MERGE: usize = 12;
+
+const SMALL: i64 = 0;
+const LARGE: i64 = 1;
+/// Left alone, for a person to look at.
+const DAMAGED: i64 = 9;
+
+/// A file that is open for writing.
+pub(crate) struct WritableFile {
+    shard: Arc<Shard>,
+    connection: Connection,
+    names: Names,
+}
+
+impl WritableFile {
+    pub(crate) fn open(shards: &Shards, file: FileId) -> Result<Self, Error> {
+        let shard = shards.get(file)?;
+        let connection = shard.connect()?;
+        let names = shard.names().as_ref().clone();
+        Ok(Self { shard, connection, names })
+    }
+
+    /// Runs `write` in one transaction. After an error the file must be opened anew: it may have
+    /// given names that were not committed.
+    pub(crate) fn write(
+        &mut self,
+        shards: &Shards,
+        write: impl FnOnce(&mut Writing<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), Error> {
+        let Self { shard, connection, names } = self;
+        let known = names.count();
+        let run = || -> rusqlite::Result<()> {
+            let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            write(&mut Writing { sql: &sql, names, shards, shard })?;
+            sql.commit()
+        };
+        run().map_err(|source| Error::Sql { path: shard.path.clone(), source })?;
+        if names.count() != known {
+            shard.set_names(names.clone());
+        }
+        Ok(())
+    }
+}
+
+/// A file within a transaction.
+pub(crate) struct Writing<'a> {
+    pub(crate) sql: &'a Transaction<'a>,
+    names: &'a mut Names,
+    shards: &'a Shards,
+    shard: &'a Shard,
+}
+
+impl Writing<'_> {
+    /// The file's number of a target.
+    pub(crate) fn target(&mut self, target: &TargetState) -> rusqlite::Result<i64> {
+        if let Some(number) = self.names.targets.get(&target.number) {
+            return Ok(*number);
+        }
+        let mut insert = self.sql.prepare_cached("INSERT INTO target (labels) VALUES (?)")?;
+        let number = insert.insert([labels_text(&target.labels)])?;
+        self.names.targets.insert(target.number, number);
+        Ok(number)
+    }
+
+    /// The file's number of a shape.
+    fn shape(&mut self, shape: u32) -> rusqlite::Result<u32> {
+        if let Some(number) = self.names.shapes.get(&shape) {
+            return Ok(*number);
+        }
+        let known = self.shards.catalog.read();
+        let labels = &known.shapes[shape as usize];
+        if let Some((name, metric)) = labels.get(METRIC_NAME).and_then(|name| known.metric(name)) {
+            let mut describe =
+                self.sql.prepare_cached("INSERT OR REPLACE INTO metric VALUES (?, ?, ?)")?;
+            describe.execute([name, metric.kind.as_str(), &metric.help])?;
+        }
+        let mut insert = self.sql.prepare_cached("INSERT INTO shape (labels) VALUES (?)")?;
+        let number = insert.insert([labels_text(labels)])? as u32;
+        self.names.add_shape(shape, number);
+        Ok(number)
+    }
+
+    /// Adds a scrape.
+    pub(crate) fn insert(&mut self, row: &RowCommand) -> rusqlite::Result<()> {
+        let target = self.target(&row.target)?;
+        let added: rusqlite::Result<Vec<u32>> =
+            row.added.iter().map(|shape| self.shape(*shape)).collect();
+        let packed = pack(&added?, &row.diff);
+        // A batch that failed half way comes again.
+        let mut insert =
+            self.sql.prepare_cached("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?, ?)")?;
+        insert.execute(params![target, row.segment as i64, row.index as i64, row.at_ms, packed])?;
+        Ok(())
+    }
+
+    /// Makes a block of a segment's rows.
+    pub(crate) fn seal(&mut self, target: &TargetState, segment: &Segment) -> rusqlite::Result<()> {
+        self.add(target, Kept::Last, segment.all().block(Some))?;
+        let target = self.target(target)?;
+        let mut delete =
+            self.sql.prepare_cached("DELETE FROM head WHERE target = ? AND segment = ?")?;
+        delete.execute(params![target, segment.number as i64])?;
+        Ok(())
+    }
+
+    /// Adds a block, its columns by our numbers.
+    pub(crate) fn add(
+        &mut self,
+        target: &TargetState,
+        kept: Kept,
+        mut block: Block,
+    ) -> rusqlite::Result<()> {
+        let target = self.target(target)?;
+        for (shape, _) in &mut block.columns {
+            *shape = self.shape(*shape)?;
+        }
+        block.columns.sort_by_key(|(shape, _)| *shape);
+        self.put(target, kept, SMALL, &block)?;
+        self.merge(target, kept)
+    }
+
+    fn put(&self, target: i64, kept: Kept, size: i64, block: &Block) -> rusqlite::Result<()> {
+        let (Some(from), Some(to)) = (block.times.first(), block.times.last()) else {
+            return Ok(());
+        };
+        let mut insert = self.sql.prepare_cached(
+            "INSERT INTO block (target, figure, size, from_ms, to_ms, data)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )?;
+        insert.execute(params![target, kept as i64, size, from, to, block.encode()])?;
+        Ok(())
+    }
+
+    /// Makes one large block of many small ones: fewer, longer columns compress better.
+    fn merge(&self, target: i64, kept: Kept) -> rusqlite::Result<()> {
+        let mut count = self.sql.prepare_cached(
+            "SELECT count(*) FROM block WHERE target = ? AND figure = ? AND size = ?",
+        )?;
+        let small = params![target, kept as i64, SMALL];
+        if count.query_row(small, |row| row.get::<_, i64>(0))? < MERGE as i64 {
+            return Ok(());
+        }
+        let mut query = self.sql.prepare_cached(
+            "SELECT id, data FROM block WHERE target = ? AND figure = ? AND size = ?
+             ORDER BY from_ms",
+        )?;
+        let (mut ids, mut blocks) = (Vec::new(), Vec::new());
+        let mut rows = query.query(small)?;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            if let Some(block) = chunk::decode(row.get_ref(1)?.as_blob()?) {
+                ids.push(id);
+                blocks.push(block);
+            } else {
+                self.sql.execute("UPDATE block SET size = ? WHERE id = ?", [DAMAGED, id])?;
+                self.shards.damaged(format!("block {id} of {}", self.shard.path.display()));
+            }
+        }
+        self.put(target, kept, LARGE, &Block::join(blocks))?;
+        let mut delete = self.sql.prepare_cached("DELETE FROM block WHERE id = ?")?;
+        for id in ids {
+            delete.execute([id])?;
+        }
+        Ok(())
+    }
+}
