@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod error;
+pub mod history;
 pub mod logging;
 pub mod version;
 

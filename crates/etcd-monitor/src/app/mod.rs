@@ -1,7 +1,6 @@
 //! The life of a run: what is started, in which order, and how it ends.
 
 mod demo;
-mod history;
 mod reload;
 mod signals;
 
@@ -25,8 +24,8 @@ use crate::cli::values::UserPassword;
 use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
 use crate::console::Console;
 use crate::error::Error;
+use crate::history::History;
 use crate::version::VERSION;
-use history::History;
 use signals::Signals;
 
 /// From the first signal to the end.
@@ -53,7 +52,7 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let log = settings.log.init().unwrap_or_default();
     prepare_data_dir(&settings)?;
 
-    let history = settings.data_dir.as_deref().map(History::open).transpose()?;
+    let history = open_history(&settings)?;
     let fleet = Fleet::with_sink(Arc::clone(&clock), history.as_ref().map(History::sink));
     let server = Server::bind(&settings.server, state(&fleet, &clock, started_at)).await?;
     let url = format!("http://{}", server.local_addr());
@@ -66,7 +65,7 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     fleet.apply(settings.clusters.clone());
     tasks.spawn(server.serve(stop.clone()));
     if let Some(history) = &history {
-        tasks.spawn(history.keep_within_limits(Arc::clone(&clock), stop.clone()));
+        tasks.spawn(history.clone().tidy(Arc::clone(&clock), stop.clone()));
     }
     tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
     if flags.config.is_some() {
@@ -93,6 +92,12 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
         () = tokio::time::sleep(STOP_WITHIN) => Ok(()),
         () = signals.stop() => Err(Error::Interrupted),
     }
+}
+
+/// None where nothing is to be kept, or nowhere.
+fn open_history(settings: &Settings) -> Result<Option<History>, Error> {
+    let directory = settings.data_dir.as_deref().filter(|_| settings.history.enabled);
+    Ok(directory.map(|directory| History::open(directory, &settings.history)).transpose()?)
 }
 
 fn state(fleet: &Fleet, clock: &Arc<dyn Clock>, started_at: Timestamp) -> State {

@@ -7,6 +7,7 @@ pub fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let sections = [
         ("server", old.server != new.server),
         ("log.format", old.log.format != new.log.format),
+        ("history", old.history != new.history),
         ("data_dir", old.data_dir != new.data_dir),
     ];
     sections.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()

@@ -9,7 +9,7 @@ use monitor::config::ClusterConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::logging;
+use crate::{history, logging};
 
 /// The settings of a run; also the shape of the configuration file, apart from its `defaults`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub server: server::Config,
     /// How to log.
     pub log: logging::Config,
+    /// Which samples of the members are kept, and how long; a change needs a restart.
+    pub history: history::Config,
     /// Where to keep data; a change needs a restart. Default: `$XDG_DATA_HOME/etcd-monitor`, or
     /// `/var/lib/etcd-monitor` for root.
     pub data_dir: Option<PathBuf>,
@@ -48,6 +50,7 @@ impl Settings {
             }
         }
         errors.extend(self.server.validate().into_iter().map(|error| error.within("server")));
+        errors.extend(self.history.validate().into_iter().map(|error| error.within("history")));
         errors
     }
 }

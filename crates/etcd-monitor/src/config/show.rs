@@ -14,6 +14,7 @@ use monitor::config::ClusterConfig;
 use serde::{Serialize, Serializer};
 
 use super::Settings;
+use crate::history;
 
 /// All settings, in the shape and order of the configuration file.
 #[derive(Debug, Serialize)]
@@ -21,6 +22,7 @@ pub struct ShownSettings<'a> {
     clusters: Vec<ShownCluster<'a>>,
     server: ShownServer<'a>,
     log: ShownLog,
+    history: ShownHistory<'a>,
     data_dir: Option<&'a Path>,
 }
 
@@ -98,6 +100,17 @@ struct ShownServer<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct ShownHistory<'a> {
+    enabled: bool,
+    keep: history::Keep,
+    also_keep: &'a [String],
+    retention_days: u32,
+    retention_days_5m: u32,
+    retention_days_1h: u32,
+    max_size_mb: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
 struct ShownLog {
     level: Option<&'static str>,
     format: &'static str,
@@ -117,7 +130,7 @@ impl Serialize for ShownDuration {
 
 impl<'a> From<&'a Settings> for ShownSettings<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let Settings { clusters, server, log, data_dir } = settings;
+        let Settings { clusters, server, log, history, data_dir } = settings;
         Self {
             clusters: clusters.iter().map(ShownCluster::from).collect(),
             server: ShownServer {
@@ -130,6 +143,15 @@ impl<'a> From<&'a Settings> for ShownSettings<'a> {
             log: ShownLog {
                 level: log.level.map(crate::logging::Level::as_str),
                 format: log.format.as_str(),
+            },
+            history: ShownHistory {
+                enabled: history.enabled,
+                keep: history.keep,
+                also_keep: &history.also_keep,
+                retention_days: history.retention_days,
+                retention_days_5m: history.retention_days_5m,
+                retention_days_1h: history.retention_days_1h,
+                max_size_mb: history.max_size_mb,
             },
             data_dir: data_dir.as_deref(),
         }

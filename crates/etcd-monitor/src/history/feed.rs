@@ -1,17 +1,19 @@
 //! From a member's page to the series of the history.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use expfmt::{Format, Limits, Line, Sample, ScrapeCache};
+use expfmt::{Format, Kind, Limits, Line, Sample, ScrapeCache};
 use jiff::Timestamp;
 use model::series::{Labels, METRIC_NAME};
 use monitor::sink::{PageSink, ScrapedMember};
 use tracing::warn;
 use tsdb::{Error, SeriesId, Target, Tsdb};
 
-use super::keep::Keep;
+use super::config::Config;
+use super::keep::{Choice, Verdict};
 
 /// Labels that the target has; a page's own of these names are kept as `exported_…`, as Prometheus
 /// does.
@@ -23,6 +25,7 @@ type ByInstance = HashMap<(String, String), Arc<Mutex<Feed>>>;
 /// Feeds the history with the pages of all members.
 pub(super) struct Feeds {
     store: Tsdb,
+    choice: Choice,
     /// What Prometheus adds to each scrape.
     up: SeriesId,
     duration: SeriesId,
@@ -38,12 +41,16 @@ struct Feed {
 }
 
 impl Feeds {
-    pub(super) fn new(store: Tsdb) -> Self {
-        let id = |name| store.series_id(&Labels::new([(METRIC_NAME, name)]));
+    pub(super) fn new(store: Tsdb, config: &Config) -> Self {
+        let gauge = |name, help| {
+            store.describe(name, Kind::Gauge, help);
+            store.series_id(&Labels::new([(METRIC_NAME, name)]))
+        };
         Self {
-            up: id("up"),
-            duration: id("scrape_duration_seconds"),
-            samples: id("scrape_samples_scraped"),
+            up: gauge("up", "Whether the member gave a page of metrics."),
+            duration: gauge("scrape_duration_seconds", "How long the member took to give it."),
+            samples: gauge("scrape_samples_scraped", "How many samples the page had."),
+            choice: Choice::new(config),
             feeds: Mutex::default(),
             is_paused: Mutex::new(false),
             store,
@@ -94,19 +101,27 @@ impl PageSink for Feeds {
         let Feed { target, known, .. } = &mut *feed;
         let mut samples = Vec::with_capacity(known.len() + 3);
         let mut page = known.page();
-        let (mut name, mut keep) = ("", Keep::No);
+        let (mut name, mut verdict) = ("", Verdict::Drop);
+        let mut family = Family::default();
         let mut count = 0_u32;
         for line in expfmt::parse(body, Format::Text, Limits::default()) {
             // The page was read before: a line that is none does not come here.
-            let Ok(Line::Sample(sample)) = line else { continue };
+            let Ok(line) = line else { continue };
+            let Line::Sample(sample) = line else {
+                family.take(line);
+                continue;
+            };
             count += 1;
             // The series of a name follow one another.
             if sample.name != name {
                 name = sample.name;
-                keep = Keep::of(name);
+                verdict = self.choice.of(name);
             }
-            if keep.accepts(sample.value) {
-                let id = page.id(sample.series, || self.store.series_id(&series_labels(&sample)));
+            if verdict.keeps(sample.value) {
+                let id = page.id(sample.series, || {
+                    self.store.describe(family.name, family.kind, &family.help);
+                    self.store.series_id(&series_labels(&sample))
+                });
                 samples.push((id, sample.value));
             }
         }
@@ -130,6 +145,33 @@ impl PageSink for Feeds {
         if let Some(feed) = gone {
             let feed = feed.lock().unwrap_or_else(PoisonError::into_inner);
             self.append(&feed.target, at, &[]);
+        }
+    }
+}
+
+/// What the lines before a metric's samples say of it.
+struct Family<'p> {
+    name: &'p str,
+    kind: Kind,
+    help: Cow<'p, str>,
+}
+
+impl Default for Family<'_> {
+    fn default() -> Self {
+        Self { name: "", kind: Kind::Unknown, help: Cow::Borrowed("") }
+    }
+}
+
+impl<'p> Family<'p> {
+    fn take(&mut self, line: Line<'p>) {
+        let (Line::Help { name, .. } | Line::Type { name, .. }) = line else { return };
+        if name != self.name {
+            *self = Self { name, ..Self::default() };
+        }
+        match line {
+            Line::Help { text, .. } => self.help = text,
+            Line::Type { kind, .. } => self.kind = kind,
+            _ => {}
         }
     }
 }
