@@ -9,7 +9,7 @@ use model::series::{Matcher, Sample};
 use crate::error::Error;
 use crate::eval::{self, Context, Grid, Outcome};
 use crate::storage::{Series, Storage};
-use crate::syntax::ast::{Expr, Type};
+use crate::syntax::ast::{Expr, Kind, Moment, Type};
 use crate::syntax::parser;
 use crate::value::Value;
 
@@ -41,7 +41,8 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_canceled(&self) -> bool {
+    /// Whether the query is to end.
+    pub fn is_canceled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -58,10 +59,13 @@ impl Query {
         parser::parse(text).map(|expr| Self { expr })
     }
 
-    /// The conditions of the query when it is a single selector, as `match[]` parameters are.
+    /// The conditions of the query when it is a single selector of the present, as `match[]`
+    /// parameters are.
     pub fn matchers(&self) -> Option<&[Matcher]> {
         match &self.expr.kind {
-            crate::syntax::ast::Kind::Selector(selector) => Some(&selector.matchers),
+            Kind::Selector(selector) if selector.moment == Moment::default() => {
+                Some(&selector.matchers)
+            }
             _ => None,
         }
     }

@@ -18,4 +18,5 @@ mod value;
 pub use engine::{Cancel, Engine, Limits, Query};
 pub use error::Error;
 pub use storage::{Figure, Series, Storage, StorageError, Want};
+pub use syntax::lexer::parse_duration;
 pub use value::Value;

@@ -9,6 +9,9 @@ use model::config_error::ConfigError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// Each query holds a thread, and all of its samples, while it is evaluated.
+const MAX_CONCURRENCY: usize = 256;
+
 /// How the API is served.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +29,49 @@ pub struct Config {
     pub request_timeout: Duration,
     /// The largest request body that is accepted, in bytes.
     pub max_body_bytes: usize,
+    /// What a query of the history may cost.
+    pub query: QueryConfig,
+}
+
+/// What a query of the history may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueryConfig {
+    /// How long a query may take; a request can ask for less.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "String")]
+    pub timeout: Duration,
+    /// Samples that a query may read, and values that one part of it may hold.
+    pub max_samples: usize,
+    /// Queries that are evaluated at the same time; others wait for at most 10 seconds.
+    pub concurrency: usize,
+}
+
+impl Default for QueryConfig {
+    fn default() -> Self {
+        Self { timeout: Duration::from_mins(2), max_samples: 50_000_000, concurrency: 20 }
+    }
+}
+
+impl QueryConfig {
+    fn validate(&self) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        let (least, most) = (Duration::from_millis(100), Duration::from_hours(1));
+        if !(least..=most).contains(&self.timeout) {
+            let found = self.timeout;
+            let message = format!("{found:?} is not accepted; use 100ms to 1h");
+            errors.push(ConfigError::new("timeout", message));
+        }
+        if self.max_samples == 0 {
+            errors.push(ConfigError::new("max_samples", "must be at least 1"));
+        }
+        if !(1..=MAX_CONCURRENCY).contains(&self.concurrency) {
+            let found = self.concurrency;
+            let message = format!("{found} is not accepted; use 1 to {MAX_CONCURRENCY}");
+            errors.push(ConfigError::new("concurrency", message));
+        }
+        errors
+    }
 }
 
 impl Default for Config {
@@ -36,6 +82,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             request_timeout: Duration::from_secs(10),
             max_body_bytes: 64 * 1024,
+            query: QueryConfig::default(),
         }
     }
 }
@@ -74,6 +121,7 @@ impl Config {
         if self.max_body_bytes == 0 {
             errors.push(ConfigError::new("max_body_bytes", "must be at least 1"));
         }
+        errors.extend(self.query.validate().into_iter().map(|error| error.within("query")));
         errors
     }
 
@@ -126,9 +174,21 @@ mod tests {
             cors_origins: vec!["https://a.example".to_owned(), "https://a.example/path".to_owned()],
             request_timeout: Duration::ZERO,
             max_body_bytes: 0,
+            query: QueryConfig { timeout: Duration::ZERO, max_samples: 0, concurrency: 0 },
         };
         let paths: Vec<_> = config.validate().into_iter().map(|error| error.path).collect();
-        assert_eq!(paths, ["host", "cors_origins[1]", "request_timeout", "max_body_bytes"]);
+        assert_eq!(
+            paths,
+            [
+                "host",
+                "cors_origins[1]",
+                "request_timeout",
+                "max_body_bytes",
+                "query.timeout",
+                "query.max_samples",
+                "query.concurrency"
+            ]
+        );
     }
 
     #[test]

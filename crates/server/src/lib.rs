@@ -1,7 +1,7 @@
 //! REST API, exporter, event stream: parse, call, map; no logic.
 //!
-//! `routes` lists what is served. Everything is read from the [`monitor::fleet::Fleet`]; nothing
-//! here asks a member.
+//! `routes` and `prometheus` list what is served. Everything is read from the
+//! [`monitor::fleet::Fleet`] and from the history; nothing here asks a member.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,8 @@ mod config;
 mod http_stats;
 mod middleware;
 mod problem;
+mod prometheus;
+mod queries;
 mod routes;
 mod state;
 mod wire;
@@ -19,7 +21,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
+pub use config::{Config, QueryConfig};
 pub use problem::Problem;
 pub use state::{BuildInfo, State};
 
@@ -66,7 +68,8 @@ impl Server {
 
     /// Serves until `stop`, then lets running requests end; event streams end at once.
     pub async fn serve(self, stop: CancellationToken) {
-        let router = routes::router(&self.config, Shared::new(self.state, stop.clone()));
+        let router =
+            routes::router(&self.config, Shared::new(self.state, &self.config.query, stop.clone()));
         let served = axum::serve(self.listener, router)
             .with_graceful_shutdown(async move { stop.cancelled().await })
             .await;

@@ -9,8 +9,11 @@ use model::clock::Clock;
 use monitor::fleet::{ClusterHandle, Fleet};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tsdb::Tsdb;
 
+use crate::config::QueryConfig;
 use crate::http_stats::HttpStats;
+use crate::queries::Queries;
 
 /// Event streams open at the same time; more are refused.
 ///
@@ -22,6 +25,8 @@ const MAX_STREAMS: usize = 256;
 pub struct State {
     /// The watched clusters.
     pub fleet: Fleet,
+    /// The members' metrics over time; none without a data directory.
+    pub history: Option<Tsdb>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What program this is.
@@ -53,12 +58,14 @@ pub(crate) struct Inner {
     /// Cancelled when the service stops, so that event streams end.
     pub(crate) stopping: CancellationToken,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) queries: Queries,
     was_ready: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(state: State, query: &QueryConfig, stopping: CancellationToken) -> Self {
         Self(Arc::new(Inner {
+            queries: Queries::new(state.history.clone(), query, stopping.clone()),
             state,
             http: HttpStats::default(),
             stopping,

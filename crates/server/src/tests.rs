@@ -12,19 +12,24 @@ use model::clock::{Clock as _, SystemClock};
 use monitor::fleet::Fleet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use tsdb::Tsdb;
 
 use super::*;
 
-async fn ask(config: &Config, request: Request<Body>) -> Response {
+/// A monitor of no clusters.
+pub(crate) fn state(history: Option<Tsdb>) -> State {
     let clock: Arc<dyn model::clock::Clock> = Arc::new(SystemClock);
     let build = BuildInfo { version: "1.2.3", commit: "abc", date: "today", rustc: "rustc" };
-    let state = State {
-        fleet: Fleet::new(Arc::clone(&clock)),
-        clock,
-        build,
-        started_at: SystemClock.now(),
-    };
-    let shared = Shared::new(state, CancellationToken::new());
+    let started_at = SystemClock.now();
+    State { fleet: Fleet::new(Arc::clone(&clock)), history, clock, build, started_at }
+}
+
+async fn ask(config: &Config, request: Request<Body>) -> Response {
+    ask_about(state(None), config, request).await
+}
+
+pub(crate) async fn ask_about(state: State, config: &Config, request: Request<Body>) -> Response {
+    let shared = Shared::new(state, &config.query, CancellationToken::new());
     routes::router(config, shared).oneshot(request).await.unwrap()
 }
 
@@ -33,12 +38,12 @@ async fn get(path: &str) -> Response {
     ask(&Config::default(), request).await
 }
 
-async fn text(response: Response) -> String {
+pub(crate) async fn text(response: Response) -> String {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-async fn json(response: Response) -> serde_json::Value {
+pub(crate) async fn json(response: Response) -> serde_json::Value {
     serde_json::from_str(&text(response).await).unwrap()
 }
 

@@ -54,7 +54,8 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
 
     let history = open_history(&settings)?;
     let fleet = Fleet::with_sink(Arc::clone(&clock), history.as_ref().map(History::sink));
-    let server = Server::bind(&settings.server, state(&fleet, &clock, started_at)).await?;
+    let server =
+        Server::bind(&settings.server, state(&fleet, history.as_ref(), &clock, started_at)).await?;
     let url = format!("http://{}", server.local_addr());
     info!(version = VERSION.version, %url, clusters = settings.clusters.len(), "started");
     console.started(&url, settings.clusters.len());
@@ -100,14 +101,25 @@ fn open_history(settings: &Settings) -> Result<Option<History>, Error> {
     Ok(directory.map(|directory| History::open(directory, &settings.history)).transpose()?)
 }
 
-fn state(fleet: &Fleet, clock: &Arc<dyn Clock>, started_at: Timestamp) -> State {
+fn state(
+    fleet: &Fleet,
+    history: Option<&History>,
+    clock: &Arc<dyn Clock>,
+    started_at: Timestamp,
+) -> State {
     let build = BuildInfo {
         version: VERSION.version,
         commit: VERSION.commit,
         date: VERSION.date.as_str(),
         rustc: VERSION.rustc,
     };
-    State { fleet: fleet.clone(), clock: Arc::clone(clock), build, started_at }
+    State {
+        fleet: fleet.clone(),
+        history: history.map(History::store),
+        clock: Arc::clone(clock),
+        build,
+        started_at,
+    }
 }
 
 /// Asks for a password that nobody gave, where there is somebody to ask.

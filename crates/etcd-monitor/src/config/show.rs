@@ -97,6 +97,14 @@ struct ShownServer<'a> {
     cors_origins: &'a [String],
     request_timeout: ShownDuration,
     max_body_bytes: usize,
+    query: ShownQuery,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownQuery {
+    timeout: ShownDuration,
+    max_samples: usize,
+    concurrency: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,6 +147,11 @@ impl<'a> From<&'a Settings> for ShownSettings<'a> {
                 cors_origins: &server.cors_origins,
                 request_timeout: ShownDuration(server.request_timeout),
                 max_body_bytes: server.max_body_bytes,
+                query: ShownQuery {
+                    timeout: ShownDuration(server.query.timeout),
+                    max_samples: server.query.max_samples,
+                    concurrency: server.query.concurrency,
+                },
             },
             log: ShownLog {
                 level: log.level.map(crate::logging::Level::as_str),

@@ -37,8 +37,8 @@ impl History {
     }
 
     /// What is kept, to be read.
-    pub fn store(&self) -> &Tsdb {
-        &self.store
+    pub fn store(&self) -> Tsdb {
+        self.store.clone()
     }
 
     /// Takes the pages of the scrapes.

@@ -200,7 +200,7 @@ const UNITS: &[(&str, i64)] = &[
 ];
 
 /// Milliseconds of `1h30m`; units fall from large to small, each at most once.
-fn parse_duration(mut text: &str) -> Option<i64> {
+pub fn parse_duration(mut text: &str) -> Option<i64> {
     let mut total = 0_i64;
     let mut next_unit = 0;
     while !text.is_empty() {

@@ -6,6 +6,7 @@
 //! - `/api/v1/cluster/…` and `/api/v1/metrics/…`: the same for `?cluster=NAME`, or the only cluster
 //! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
 //! - `/api/openapi.json`, `/api/docs`
+//! - what [`crate::prometheus`] lists
 
 mod clusters;
 mod events;
@@ -31,8 +32,8 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::config::Config;
-use crate::middleware;
 use crate::state::Shared;
+use crate::{middleware, prometheus};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -75,7 +76,7 @@ fn streams() -> OpenApiRouter<Shared> {
 
 /// The OpenAPI document, made from the handlers.
 pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
-    limited().merge(streams()).into_openapi()
+    limited().merge(prometheus::described()).merge(streams()).into_openapi()
 }
 
 /// Everything that is served.
@@ -93,6 +94,7 @@ pub(crate) fn router(config: &Config, shared: Shared) -> Router {
         .route("/", get(index))
         .merge(docs)
         .layer(limits)
+        .merge(prometheus::router(config))
         .layer(CompressionLayer::new())
         .merge(streams)
         .fallback(async || StatusCode::NOT_FOUND)

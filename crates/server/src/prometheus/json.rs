@@ -1,0 +1,246 @@
+//! Writes answers as Prometheus does, straight from their values: a large one is never held twice.
+
+use std::io::Write as _;
+
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use model::series::{Labels, Sample};
+use promql::Value;
+
+/// What Prometheus says when `limit` left something out.
+const TRUNCATED: &str = "results truncated due to limit";
+
+/// A good answer, written out.
+#[derive(Debug)]
+pub(super) struct Success(Vec<u8>);
+
+impl IntoResponse for Success {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+impl Success {
+    /// What a query answered, its first `limit` series.
+    pub(super) fn of_query(value: &Value, limit: Option<usize>) -> Self {
+        let mut out = begun();
+        let kind = match value {
+            Value::Scalar(_) => "scalar",
+            Value::String(..) => "string",
+            Value::Vector(_) => "vector",
+            Value::Matrix(_) => "matrix",
+        };
+        out.extend_from_slice(b"{\"resultType\":\"");
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(b"\",\"result\":");
+        let is_whole = match value {
+            Value::Scalar(sample) => {
+                out.push(b'[');
+                seconds(&mut out, sample.at_ms);
+                out.extend_from_slice(b",\"");
+                // Alone among the values, a scalar never has an exponent.
+                plain(&mut out, sample.value);
+                out.extend_from_slice(b"\"]");
+                true
+            }
+            Value::String(at_ms, string) => {
+                out.push(b'[');
+                seconds(&mut out, *at_ms);
+                out.push(b',');
+                text(&mut out, string);
+                out.push(b']');
+                true
+            }
+            Value::Vector(rows) => array(&mut out, limit, rows.iter(), |out, (row, sample)| {
+                out.extend_from_slice(b"{\"metric\":");
+                labels(out, row);
+                out.extend_from_slice(b",\"value\":");
+                point(out, *sample);
+                out.push(b'}');
+            }),
+            Value::Matrix(series) => array(&mut out, limit, series.iter(), |out, one| {
+                out.extend_from_slice(b"{\"metric\":");
+                labels(out, &one.labels);
+                out.extend_from_slice(b",\"values\":");
+                array(out, None, one.samples.iter(), |out, sample| point(out, *sample));
+                out.push(b'}');
+            }),
+        };
+        out.push(b'}');
+        ended(out, is_whole)
+    }
+
+    /// A list of texts, the first `limit` of them.
+    pub(super) fn of_texts<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        limit: Option<usize>,
+    ) -> Self {
+        let mut out = begun();
+        let is_whole = array(&mut out, limit, texts.into_iter(), text);
+        ended(out, is_whole)
+    }
+
+    /// A list of series by their labels, the first `limit` of them.
+    pub(super) fn of_series<'a>(
+        series: impl IntoIterator<Item = &'a Labels>,
+        limit: Option<usize>,
+    ) -> Self {
+        let mut out = begun();
+        let is_whole = array(&mut out, limit, series.into_iter(), labels);
+        ended(out, is_whole)
+    }
+
+    /// Data that are small.
+    pub(super) fn of_data(data: &serde_json::Value) -> Self {
+        let mut out = begun();
+        write(&mut out, format_args!("{data}"));
+        ended(out, true)
+    }
+}
+
+fn begun() -> Vec<u8> {
+    b"{\"status\":\"success\",\"data\":".to_vec()
+}
+
+fn ended(mut out: Vec<u8>, is_whole: bool) -> Success {
+    if !is_whole {
+        out.extend_from_slice(b",\"warnings\":");
+        array(&mut out, None, [TRUNCATED].into_iter(), text);
+    }
+    out.push(b'}');
+    Success(out)
+}
+
+/// Writes the first `limit` items, and says whether that was all.
+fn array<T>(
+    out: &mut Vec<u8>,
+    limit: Option<usize>,
+    mut items: impl Iterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T),
+) -> bool {
+    out.push(b'[');
+    for (index, item) in items.by_ref().take(limit.unwrap_or(usize::MAX)).enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+    items.next().is_none()
+}
+
+fn labels(out: &mut Vec<u8>, labels: &Labels) {
+    out.push(b'{');
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        text(out, name);
+        out.push(b':');
+        text(out, value);
+    }
+    out.push(b'}');
+}
+
+fn point(out: &mut Vec<u8>, sample: Sample) {
+    let sign = if sample.at_ms < 0 { "-" } else { "" };
+    let at = sample.at_ms.unsigned_abs();
+    write(out, format_args!("[{sign}{}", at / 1_000));
+    if !at.is_multiple_of(1_000) {
+        write(out, format_args!(".{:03}", at % 1_000));
+    }
+    out.extend_from_slice(b",\"");
+    let size = sample.value.abs();
+    if size != 0.0 && size.is_finite() && !(1e-6..1e21).contains(&size) {
+        exponent(out, sample.value);
+    } else {
+        plain(out, sample.value);
+    }
+    out.extend_from_slice(b"\"]");
+}
+
+/// The moment of a scalar or a string: without zeros at the end, unlike that of a sample.
+fn seconds(out: &mut Vec<u8>, at_ms: i64) {
+    write(out, format_args!("{}", at_ms as f64 / 1_000.0));
+}
+
+/// As Go's `strconv` in format `f`.
+fn plain(out: &mut Vec<u8>, value: f64) {
+    match value {
+        f64::INFINITY => out.extend_from_slice(b"+Inf"),
+        f64::NEG_INFINITY => out.extend_from_slice(b"-Inf"),
+        value => write(out, format_args!("{value}")),
+    }
+}
+
+/// As Go's `strconv` in format `e`: the exponent has a sign and two digits at least.
+fn exponent(out: &mut Vec<u8>, value: f64) {
+    let written = format!("{value:e}");
+    let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
+    write(out, format_args!("{digits}e{sign}{exponent:0>2}"));
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("invariant: a vector takes all bytes");
+}
+
+fn write(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
+    out.write_fmt(arguments).expect("invariant: a vector takes all bytes");
+}
+
+#[cfg(test)]
+mod tests {
+    use promql::Series;
+
+    use super::*;
+
+    fn written(success: &Success) -> &str {
+        std::str::from_utf8(&success.0).unwrap()
+    }
+
+    #[test]
+    fn numbers_and_times_are_those_of_prometheus() {
+        for (at_ms, value, expected) in [
+            (1_500, 1.0, r#"[1.500,"1"]"#),
+            (-1_001, -0.0, r#"[-1.001,"-0"]"#),
+            (2_000, f64::NAN, r#"[2,"NaN"]"#),
+            (0, f64::NEG_INFINITY, r#"[0,"-Inf"]"#),
+            (0, f64::INFINITY, r#"[0,"+Inf"]"#),
+            (0, 1e20, r#"[0,"100000000000000000000"]"#),
+            (0, 1e21, r#"[0,"1e+21"]"#),
+            (0, -1.5e300, r#"[0,"-1.5e+300"]"#),
+            (0, 0.000_001, r#"[0,"0.000001"]"#),
+            (0, 1.25e-7, r#"[0,"1.25e-07"]"#),
+            (0, 5e-324, r#"[0,"5e-324"]"#),
+        ] {
+            let mut out = Vec::new();
+            point(&mut out, Sample { at_ms, value });
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        let scalar = Value::Scalar(Sample { at_ms: 1_500, value: 1e21 });
+        assert_eq!(
+            written(&Success::of_query(&scalar, None)),
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1.5,"1000000000000000000000"]}}"#
+        );
+    }
+
+    #[test]
+    fn what_a_limit_leaves_out_is_told() {
+        let series = |name: &str| Series {
+            labels: Labels::new([("a", name)]),
+            samples: vec![Sample { at_ms: 1, value: 1.0 }, Sample { at_ms: 2, value: 2.0 }],
+        };
+        let value = Value::Matrix(vec![series("x\"y"), series("z")]);
+        assert_eq!(
+            written(&Success::of_query(&value, Some(1))),
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"x\"y"},"values":[[0.001,"1"],[0.002,"2"]]}]},"warnings":["results truncated due to limit"]}"#
+        );
+        assert!(!written(&Success::of_query(&value, Some(2))).contains("warnings"));
+        assert_eq!(
+            written(&Success::of_texts(["a", "b"], Some(1))),
+            r#"{"status":"success","data":["a"],"warnings":["results truncated due to limit"]}"#
+        );
+        assert_eq!(written(&Success::of_series([], None)), r#"{"status":"success","data":[]}"#);
+    }
+}
