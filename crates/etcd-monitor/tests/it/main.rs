@@ -13,6 +13,7 @@ mod http;
 mod outages;
 mod program;
 mod prometheus;
+mod prometheus_api;
 mod refusals;
 mod reloading;
 mod stopping;

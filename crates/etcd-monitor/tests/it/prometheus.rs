@@ -14,18 +14,37 @@ use tokio::process::{Child, Command};
 use crate::http;
 use crate::program::Program;
 
-/// A running Prometheus that scrapes one target every second.
-struct Prometheus {
+/// A running Prometheus.
+pub(crate) struct Prometheus {
     process: Child,
     authority: String,
 }
 
 impl Prometheus {
+    /// One that scrapes a target every second.
     fn scraping(target: &str, program: &Path, directory: &Path) -> Self {
-        let config = directory.join("prometheus.yml");
         let job = format!("{{job_name: it, static_configs: [{{targets: ['{target}']}}]}}");
-        fs::write(&config, format!("global: {{scrape_interval: 1s}}\nscrape_configs: [{job}]\n"))
+        let config = format!("global: {{scrape_interval: 1s}}\nscrape_configs: [{job}]\n");
+        Self::start(&config, program, directory)
+    }
+
+    /// One that has the samples of an OpenMetrics page, and gets no more.
+    pub(crate) async fn holding(page: &str, tool: &Path, program: &Path, directory: &Path) -> Self {
+        let samples = directory.join("samples");
+        fs::write(&samples, page).unwrap();
+        let import = Command::new(tool)
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .args([&samples, &directory.join("data")])
+            .output()
+            .await
             .unwrap();
+        assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+        Self::start("", program, directory)
+    }
+
+    fn start(configuration: &str, program: &Path, directory: &Path) -> Self {
+        let config = directory.join("prometheus.yml");
+        fs::write(&config, configuration).unwrap();
         // Free now; Prometheus cannot choose a port itself.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let authority = format!("127.0.0.1:{port}");
@@ -55,7 +74,12 @@ impl Prometheus {
         }
     }
 
-    async fn is_up(&self) -> bool {
+    /// `host:port` of its API.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(crate) async fn is_up(&self) -> bool {
         tokio::net::TcpStream::connect(&self.authority).await.is_ok()
             && http::get(&self.authority, "/-/ready").await.0 == 200
     }
