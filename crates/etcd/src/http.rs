@@ -1,4 +1,5 @@
-//! Pages that members serve by HTTP/1.1, such as `/metrics` and `/version`, over kept connections.
+//! Pages that members serve by HTTP/1.1, such as `/metrics` and `/version`, over kept connections;
+//! forms may be posted as well.
 
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
@@ -7,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Uri, header};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use jiff::Timestamp;
@@ -27,7 +28,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest buffer of a connection, the smallest that hyper takes. A page arrives in as many parts as
 /// it takes, and each of a thousand members holds a buffer.
 const BUFFER_BYTES: usize = 8 << 10;
-const OPERATION: &str = "GET";
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// A page, of a member or of another address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub struct HttpReply {
     pub body: Bytes,
 }
 
-type HttpClient = Client<Dialler, Empty<Bytes>>;
+type HttpClient = Client<Dialler, Full<Bytes>>;
 
 /// The kept connections of one cluster.
 pub(crate) struct HttpPool {
@@ -109,27 +110,55 @@ impl HttpPool {
         deadline: Duration,
         max_body_bytes: usize,
     ) -> Result<HttpReply, Error> {
+        let request = Request::new(Full::default());
+        self.ask("GET", member, target, request, deadline, max_body_bytes).await
+    }
+
+    /// Posts a form that is encoded already.
+    pub(crate) async fn post_form(
+        &self,
+        member: &Endpoint,
+        target: &HttpTarget,
+        form: String,
+        deadline: Duration,
+        max_body_bytes: usize,
+    ) -> Result<HttpReply, Error> {
+        let mut request = Request::new(Full::from(form));
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(header::CONTENT_TYPE, FORM);
+        self.ask("POST", member, target, request, deadline, max_body_bytes).await
+    }
+
+    async fn ask(
+        &self,
+        operation: &'static str,
+        member: &Endpoint,
+        target: &HttpTarget,
+        request: Request<Full<Bytes>>,
+        deadline: Duration,
+        max_body_bytes: usize,
+    ) -> Result<HttpReply, Error> {
         let endpoint = target.endpoint.as_ref().unwrap_or(member);
-        let work = self.fetch(endpoint, &target.path, max_body_bytes);
+        let work = self.fetch(endpoint, &target.path, request, max_body_bytes);
         timeout(deadline, work)
             .await
             .unwrap_or_else(|_| {
                 let text = format!("no answer within {deadline:?}");
                 Err(Failure::new(ErrorClass::Deadline, text))
             })
-            .map_err(|failure| Error::new(endpoint, OPERATION, failure.about(&target.path)))
+            .map_err(|failure| Error::new(endpoint, operation, failure.about(&target.path)))
     }
 
     async fn fetch(
         &self,
         endpoint: &Endpoint,
         path: &str,
+        mut request: Request<Full<Bytes>>,
         max: usize,
     ) -> Result<HttpReply, Failure> {
         let uri: Uri = format!("{}{path}", endpoint.url())
             .parse()
             .map_err(|_| Failure::new(ErrorClass::Other, "not a path of a URL"))?;
-        let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri;
         let response = self.client(endpoint).request(request).await.map_err(|error| {
             classify::find::<Failure>(&error).cloned().unwrap_or_else(|| broken(endpoint, &error))

@@ -221,6 +221,20 @@ impl Member {
         self.0.connector.http().get(self.endpoint(), target, deadline, max_body_bytes).await
     }
 
+    /// Posts an encoded form by HTTP/1.1, of this member or of the address that `target` names.
+    ///
+    /// Any status is a reply; a body over `max_body_bytes` is an error.
+    pub async fn http_post_form(
+        &self,
+        target: &HttpTarget,
+        form: String,
+        deadline: Duration,
+        max_body_bytes: usize,
+    ) -> Result<HttpReply, Error> {
+        let http = self.0.connector.http();
+        http.post_form(self.endpoint(), target, form, deadline, max_body_bytes).await
+    }
+
     pub(crate) fn connector(&self) -> &Connector {
         &self.0.connector
     }

@@ -13,10 +13,12 @@ mod eval;
 mod labels;
 mod storage;
 mod syntax;
+mod unit;
 mod value;
 
 pub use engine::{Cancel, Engine, Limits, Query};
 pub use error::Error;
 pub use storage::{Figure, Series, Storage, StorageError, Want};
 pub use syntax::lexer::parse_duration;
+pub use unit::Unit;
 pub use value::Value;
