@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
+use crate::query;
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum Error {
     /// The history cannot be opened.
     #[error(transparent)]
     History(#[from] tsdb::Error),
+    /// A query has no answer.
+    #[error(transparent)]
+    Query(#[from] query::error::Error),
     /// The API cannot be served.
     #[error(transparent)]
     Server(#[from] server::Error),
@@ -49,6 +53,7 @@ impl Error {
         match self {
             Self::Config(_) | Self::DataDir { .. } | Self::History(_) => exit_code::BAD_INPUT,
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
+            Self::Query(error) => error.exit_code(),
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

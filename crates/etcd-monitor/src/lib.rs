@@ -2,7 +2,7 @@
 //!
 //! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
-//! tells a person what happens.
+//! tells a person what happens. [`query`] asks a running one.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ pub mod console;
 pub mod error;
 pub mod history;
 pub mod logging;
+pub mod query;
 pub mod version;
 
 /// Writes a line for a person to standard error; a closed one is nobody's loss.

@@ -1,4 +1,4 @@
-//! Commands that answer at once: about the configuration, completion, version.
+//! Commands that answer and end: about the configuration, queries, completion, version.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use super::{Command, ConfigCommand};
 use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
 use crate::error::Error;
+use crate::query;
 use crate::version::VERSION;
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
@@ -25,6 +26,7 @@ pub fn run(
         Command::Config(ConfigCommand::Show { run }) => show(&run, environment, now)?,
         Command::Config(ConfigCommand::Example) => EXAMPLE.to_owned(),
         Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
+        Command::Query(flags) => query::run(*flags, now)?,
         Command::Completion { shell } => completion(shell),
         Command::Version => format!("etcd-monitor {}\n", *VERSION),
     };

@@ -10,12 +10,16 @@ use crate::version::VERSION;
 
 pub mod commands;
 pub mod flags;
+pub mod query;
 pub mod values;
 
 use flags::RunFlags;
+use query::QueryFlags;
 
 /// Exit codes. `0` is well; the arguments' own code is etcdctl's.
 pub mod exit_code {
+    /// What was asked for failed.
+    pub const FAILED: u8 = 1;
     /// Cannot connect, or cannot listen.
     pub const CONNECT: u8 = 2;
     /// The configuration, a file or a value is not accepted.
@@ -56,10 +60,12 @@ Examples:
     etcd-monitor config example > etcd-monitor.yaml
     etcd-monitor config check etcd-monitor.yaml
     etcd-monitor --config etcd-monitor.yaml
+  Ask a running one, for an hour of curves:
+    etcd-monitor query -o graph 'rate(etcd_server_proposals_applied_total[5m])'
   Try it with a local three-member cluster:
     etcd-monitor --demo
 
-Exit codes: 0 well, 2 cannot connect or listen, 3 bad input, 5 interrupted, 128 bad arguments.";
+Exit codes: 0 well, 1 failed, 2 cannot connect or listen, 3 bad input, 5 interrupted, 128 bad arguments.";
 
 /// What else to do than to watch.
 #[derive(Debug, Subcommand)]
@@ -67,6 +73,8 @@ pub enum Command {
     /// Check, show or explain the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Ask a running etcd-monitor, or a Prometheus, in PromQL.
+    Query(Box<QueryFlags>),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

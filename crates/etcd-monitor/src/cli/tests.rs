@@ -63,11 +63,20 @@ fn every_flag_has_an_environment_variable_of_its_name() {
     }
 }
 
+fn help_of(command: clap::Command) -> String {
+    let help = command.term_width(100).render_long_help().to_string();
+    help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn help_is_the_golden_text() {
-    let help = command().term_width(100).render_long_help().to_string();
-    let help = help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    insta::assert_snapshot!(help);
+    insta::assert_snapshot!(help_of(command()));
+}
+
+#[test]
+fn help_of_query_is_the_golden_text() {
+    let query = command().find_subcommand("query").cloned().unwrap();
+    insta::assert_snapshot!(help_of(query.bin_name("etcd-monitor query")));
 }
 
 #[test]
@@ -77,6 +86,8 @@ fn commands_parse() {
         &["config", "show", "--endpoints", "a:1"],
         &["config", "example"],
         &["config", "schema"],
+        &["query", "up"],
+        &["query", "up", "--range", "6h", "--step", "1m", "-o", "csv", "--time", "1d ago"],
         &["completion", "zsh"],
         &["version"],
     ] {

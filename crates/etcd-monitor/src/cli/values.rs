@@ -1,11 +1,14 @@
-//! Values that stand for more than a word: durations, and a user with a password.
+//! Values that stand for more than a word: durations, moments, and a user with a password.
 
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
+use jiff::{SpanRelativeTo, Timestamp};
 use model::secret::Secret;
+
+use crate::query::request::Moment;
 
 /// A duration as people and Go write it: `500ms`, `2s`, `1m30s`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -13,6 +16,38 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     PARSER
         .parse_unsigned_duration(text)
         .map_err(|_| "give a number with a unit, such as 500ms, 2s or 1m30s".to_owned())
+}
+
+/// A duration over 0 that may be as long as days and weeks, each of 24 hours: `15s`, `6h`, `1w2d`.
+pub(super) fn step(text: &str) -> Result<Duration, String> {
+    span(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "give a number over 0 with a unit, such as 15s, 6h or 7d".to_owned())
+}
+
+/// RFC 3339, Unix seconds, or `2h ago`.
+pub(super) fn moment(text: &str) -> Result<Moment, String> {
+    let text = text.trim();
+    if text == "now" {
+        return Ok(Moment::Ago(Duration::ZERO));
+    }
+    if let Some(ago) = text.strip_suffix("ago").and_then(span) {
+        return Ok(Moment::Ago(ago));
+    }
+    let seconds = || {
+        let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite())?;
+        Timestamp::from_millisecond((seconds * 1_000.0).round() as i64).ok()
+    };
+    let at = text.parse().ok().or_else(seconds);
+    at.map(Moment::At).ok_or_else(|| {
+        "give a time such as 2026-11-24T02:30:00Z, 1795487400 or '2h ago'".to_owned()
+    })
+}
+
+fn span(text: &str) -> Option<Duration> {
+    const PARSER: SpanParser = SpanParser::new();
+    let span = PARSER.parse_span(text.trim()).ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
 
 /// `user` or `user:password`.
@@ -50,6 +85,29 @@ mod tests {
         }
         for text in ["", "2", "-2s", "2 parsecs", "∞"] {
             assert!(duration(text).unwrap_err().contains("1m30s"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_step_may_be_days_and_is_never_zero() {
+        for (text, seconds) in [("15s", 15), ("1m30s", 90), ("7d", 604_800), ("1w 2d", 777_600)] {
+            assert_eq!(step(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "0s", "15", "-1m", "1h ago", "1 month", "9999999999999999w"] {
+            assert!(step(text).unwrap_err().contains("6h or 7d"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_a_while_ago() {
+        let at = Moment::At("2026-11-24T02:30:00Z".parse().unwrap());
+        for text in ["2026-11-24T02:30:00Z", "2026-11-24T03:30:00+01:00", "1795487400"] {
+            assert_eq!(moment(text), Ok(at), "{text}");
+        }
+        assert_eq!(moment("1h30m ago"), Ok(Moment::Ago(Duration::from_mins(90))));
+        assert_eq!(moment("now"), Ok(Moment::Ago(Duration::ZERO)));
+        for text in ["", "ago", "soon", "yesterday", "1h", "-1h ago", "NaN", "1e300"] {
+            assert!(moment(text).unwrap_err().contains("2h ago"), "{text}");
         }
     }
 

@@ -14,6 +14,7 @@ mod outages;
 mod program;
 mod prometheus;
 mod prometheus_api;
+mod query;
 mod refusals;
 mod reloading;
 mod stopping;

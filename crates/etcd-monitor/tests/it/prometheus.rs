@@ -22,7 +22,7 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     /// One that scrapes a target every second.
-    fn scraping(target: &str, program: &Path, directory: &Path) -> Self {
+    pub(crate) fn scraping(target: &str, program: &Path, directory: &Path) -> Self {
         let job = format!("{{job_name: it, static_configs: [{{targets: ['{target}']}}]}}");
         let config = format!("global: {{scrape_interval: 1s}}\nscrape_configs: [{job}]\n");
         Self::start(&config, program, directory)
@@ -67,7 +67,7 @@ impl Prometheus {
         answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
     }
 
-    async fn until(&self, expression: &str, wanted: f64, within: Duration) {
+    pub(crate) async fn until(&self, expression: &str, wanted: f64, within: Duration) {
         let is_so = async || self.value(expression).await == Some(wanted);
         if let Err(error) = wait_until(expression, within, is_so).await {
             panic!("{error}; it is {:?}", self.value(expression).await);
