@@ -1,19 +1,19 @@
 //! An answer in aligned columns, with what all series share said once above them.
 
-use jiff::Timestamp;
 use model::series::{METRIC_NAME, Sample, Series};
 use promql::Unit;
 
 use super::answer::Answer;
-use super::grid::{Align, Grid};
+use super::grid::{Align, Grid, printable};
 use super::naming::{Naming, selector};
-use super::quantity::{exact, humane, moment};
+use super::quantity::{exact, humane};
 use super::request::Span;
 use super::sparkline::sparkline;
 use super::view::View;
 
-/// Characters of a sparkline.
-const TREND_COLUMNS: usize = 24;
+/// Characters of a sparkline: as many as there is room for, within reason.
+const LEAST_TREND: usize = 8;
+const MOST_TREND: usize = 40;
 
 /// The answer to a question about `span`; empty when nothing was found.
 pub(super) fn render(answer: &Answer, span: Span, view: &View) -> String {
@@ -36,16 +36,10 @@ pub(super) fn render(answer: &Answer, span: Span, view: &View) -> String {
 
 /// The shared labels and the time, which every line below is about.
 fn heading(naming: &Naming, span: Span, view: &View) -> String {
-    let time = |at: Timestamp| {
-        moment(at.as_millisecond() as f64 / 1_000.0, &view.zone).unwrap_or_default()
-    };
-    let time = match span {
-        Span::Moment(at) => time(at),
-        Span::Range { from, to, .. } => format!("{} to {}", time(from), time(to)),
-    };
+    let time = view.time(span);
     match selector(&naming.common) {
         common if common == "{}" => format!("{time}\n\n"),
-        common => format!("{}  {time}\n\n", view.bold(&common)),
+        common => format!("{}\n{time}\n\n", view.bold(&printable(&common))),
     }
 }
 
@@ -60,8 +54,8 @@ fn cells<'a>(naming: &'a Naming, one: &'a Series) -> impl Iterator<Item = String
     naming.varying.iter().map(|name| one.labels.get(name).unwrap_or_default().to_owned())
 }
 
-fn finish(heading: String, grid: &Grid) -> String {
-    grid.lines().into_iter().fold(heading, |text, line| text + &line + "\n")
+fn finish(heading: String, lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().fold(heading, |text, line| text + &line + "\n")
 }
 
 fn unit_of_one(one: &Series, view: &View) -> Option<Unit> {
@@ -85,33 +79,39 @@ fn instant(series: &[Series], span: Span, view: &View) -> String {
         };
         grid.add(cells(&naming, one).chain([raw, humane]));
     }
-    finish(heading(&naming, span, view), &grid)
+    finish(heading(&naming, span, view), grid.lines())
 }
 
 fn range(series: &[Series], span: Span, view: &View) -> String {
     let naming = Naming::of(series);
     let (mut aligns, mut titles) = labels(&naming);
     aligns.extend([Align::Right; 4]);
-    aligns.push(Align::Left);
-    titles.extend(["min", "avg", "max", "last", "trend"].map(str::to_owned));
+    titles.extend(["min", "avg", "max", "last"].map(str::to_owned));
     let mut grid = Grid::new(aligns);
     grid.add(titles);
-    let (from_ms, to_ms) = bounds(series, span);
     for one in series {
         let unit = unit_of_one(one, view);
         let stat = |value: Option<f64>| value.map_or("-".into(), |v| humane(v, unit, &view.zone));
         let known = || one.samples.iter().map(|sample| sample.value).filter(|v| !v.is_nan());
-        let trend = sparkline(&one.samples, from_ms, to_ms, TREND_COLUMNS);
         let stats = [
-            stat(known().reduce(f64::min)),
-            stat(mean(&one.samples)),
-            stat(known().reduce(f64::max)),
-            stat(one.samples.last().map(|sample| sample.value)),
-            trend,
+            known().reduce(f64::min),
+            mean(&one.samples),
+            known().reduce(f64::max),
+            one.samples.last().map(|sample| sample.value),
         ];
-        grid.add(cells(&naming, one).chain(stats));
+        grid.add(cells(&naming, one).chain(stats.map(stat)));
     }
-    finish(heading(&naming, span, view), &grid)
+    let lines = grid.lines();
+    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    let room = view.width.saturating_sub(width + 2).clamp(LEAST_TREND, MOST_TREND);
+    // A column without a point would look like a gap.
+    let room = room.min(points(series, span)).max(1);
+    let (from_ms, to_ms) = bounds(series, span);
+    let trend = |one: &Series| sparkline(&one.samples, from_ms, to_ms, room);
+    let trends = ["trend".to_owned()].into_iter().chain(series.iter().map(trend));
+    let lines = lines.into_iter().zip(trends);
+    let lines = lines.map(|(line, trend)| format!("{line:<width$}  {trend}").trim_end().to_owned());
+    finish(heading(&naming, span, view), lines)
 }
 
 /// The time that the trends are about: what was asked, or for a range in the query itself, what
@@ -123,6 +123,17 @@ fn bounds(series: &[Series], span: Span) -> (i64, i64) {
             let found = series.iter().flat_map(|one| &one.samples).map(|sample| sample.at_ms);
             (found.min().unwrap_or_default(), at.as_millisecond())
         }
+    }
+}
+
+/// How many points a series without gaps has.
+fn points(series: &[Series], span: Span) -> usize {
+    match span {
+        Span::Range { from, to, step } => {
+            let length = to.duration_since(from).as_secs_f64();
+            (length / step.as_secs_f64()) as usize + 1
+        }
+        Span::Moment(_) => series.iter().map(|one| one.samples.len()).max().unwrap_or(0),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::io::{self, IsTerminal as _};
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::series::{METRIC_NAME, Series};
 use promql::Unit;
 use terminal_size::{Height, Width};
 
+use super::quantity::humane;
+use super::request::Span;
 use crate::cli::query::QueryFlags;
 
 /// Columns where there is no terminal to ask.
@@ -47,6 +50,21 @@ impl View {
             height: flags.height.map(usize::from),
             screen_height: lines,
             is_colourful: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    /// When that is.
+    pub(super) fn time(&self, span: Span) -> String {
+        let local = |at: Timestamp| at.to_zoned_datetime(self.zone.clone());
+        match span {
+            Span::Moment(at) => local(at).strftime("%F %T %Z").to_string(),
+            Span::Range { from, to, step } => {
+                let (from, to) = (local(from), local(to));
+                let format = if from.date() == to.date() { "%T %Z" } else { "%F %T %Z" };
+                let (from, to) = (from.strftime("%F %T"), to.strftime(format));
+                let step = humane(step.as_secs_f64(), Some(Unit::Seconds), &self.zone);
+                format!("{from} to {to}, every {step}")
+            }
         }
     }
 

@@ -161,7 +161,7 @@ async fn a_real_prometheus_answers_in_every_format() {
         answer
     };
     let table = answer(&["etcd_mvcc_db_total_size_in_bytes"]).await;
-    let name = format!("etcd_mvcc_db_total_size_in_bytes{{instance=\"{target}\", job=\"it\"}}  2");
+    let name = format!("etcd_mvcc_db_total_size_in_bytes{{instance=\"{target}\", job=\"it\"}}\n2");
     assert!(table.starts_with(&name) && table.contains(" KiB\n"), "{table}");
 
     let data: Value = serde_json::from_str(&answer(&["up", "-o", "json"]).await).unwrap();

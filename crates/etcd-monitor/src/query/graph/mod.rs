@@ -11,6 +11,7 @@ use promql::Unit;
 use super::grid::{Align, Grid, cut, printable};
 use super::naming::{Naming, selector};
 use super::quantity::{Notation, humane};
+use super::request::Span;
 use super::view::View;
 use canvas::{ACROSS, Canvas, DOWN, Dot};
 use scale::Scale;
@@ -88,15 +89,7 @@ fn highest(series: &[Series]) -> Vec<Series> {
 
 /// The query, and the range that it is asked over.
 fn heading(Frame { from, to, step }: Frame, view: &View) -> String {
-    let local = |at: Timestamp| at.to_zoned_datetime(view.zone.clone());
-    let (start, end) = (local(from), local(to));
-    let format = if start.date() == end.date() { "%T %Z" } else { "%F %T %Z" };
-    let range = format!(
-        "{} to {}, every {}",
-        start.strftime("%F %T"),
-        end.strftime(format),
-        humane(step.as_secs_f64(), Some(Unit::Seconds), &view.zone)
-    );
+    let range = view.time(Span::Range { from, to, step });
     let query = view.expression.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("{}\n{}", view.bold(&cut(&printable(&query), view.width)), cut(&range, view.width))
 }
