@@ -20,5 +20,5 @@ pub use engine::{Cancel, Engine, Limits, Query};
 pub use error::Error;
 pub use storage::{Figure, Series, Storage, StorageError, Want};
 pub use syntax::lexer::parse_duration;
-pub use unit::Unit;
+pub use unit::{Unit, Units};
 pub use value::Value;

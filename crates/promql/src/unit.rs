@@ -1,6 +1,6 @@
 //! What the numbers of an answer measure, as the names of metrics and the expression tell.
 
-use model::series::{METRIC_NAME, MatchOp};
+use model::series::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::syntax::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, Kind, Selector};
 use crate::syntax::parser;
@@ -22,15 +22,20 @@ pub enum Unit {
     Timestamp,
 }
 
-impl Unit {
-    /// The unit of the answer to `query`; `None` for plain numbers and for what cannot be told.
-    pub fn of_query(query: &str) -> Option<Self> {
-        of(&parser::parse(query).ok()?).unit()
+/// The units of the answers to one query.
+#[derive(Debug, Clone)]
+pub struct Units(Option<Expr>);
+
+impl Units {
+    /// Those of `query`; nothing can be told about one that is not PromQL.
+    pub fn new(query: &str) -> Self {
+        Self(parser::parse(query).ok())
     }
 
-    /// The unit that a metric's name ends with, as Prometheus' naming rules want it.
-    pub fn of_metric(name: &str) -> Option<Self> {
-        named(name).unit()
+    /// The unit of a series with this metric name, if it has one; `None` for plain numbers and for
+    /// what cannot be told.
+    pub fn of(&self, metric: Option<&str>) -> Option<Unit> {
+        Reader { metric }.of(self.0.as_ref()?).unit()
     }
 }
 
@@ -105,24 +110,108 @@ impl Measure {
     }
 }
 
-fn of(expr: &Expr) -> Measure {
-    match &expr.kind {
-        Kind::Number(_) => Measure::Literal,
-        Kind::String(_) => Measure::Unknown,
-        Kind::Selector(selector) | Kind::Range { selector, .. } => selected(selector),
-        Kind::Subquery(subquery) => of(&subquery.expr),
-        Kind::Negate(inner) | Kind::Paren(inner) => of(inner),
-        Kind::Binary(binary) => combined(binary),
-        Kind::Aggregate(aggregate) => aggregated(aggregate),
-        Kind::Call { function, args } => called(function.name, args),
-    }
+/// Reads measures off an expression for one series of its answer.
+struct Reader<'a> {
+    /// What a selector without a name has selected for this series.
+    metric: Option<&'a str>,
 }
 
-fn selected(selector: &Selector) -> Measure {
-    let mut matchers = selector.matchers.iter();
-    let name =
-        matchers.find(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Eq);
-    name.map_or(Measure::Unknown, |matcher| named(matcher.value()))
+impl Reader<'_> {
+    fn of(&self, expr: &Expr) -> Measure {
+        match &expr.kind {
+            Kind::Number(_) => Measure::Literal,
+            Kind::String(_) => Measure::Unknown,
+            Kind::Selector(selector) | Kind::Range { selector, .. } => self.selected(selector),
+            Kind::Subquery(subquery) => self.of(&subquery.expr),
+            Kind::Negate(inner) | Kind::Paren(inner) => self.of(inner),
+            Kind::Binary(binary) => self.combined(binary),
+            Kind::Aggregate(aggregate) => self.aggregated(aggregate),
+            Kind::Call { function, args } => self.called(function.name, args),
+        }
+    }
+
+    fn selected(&self, selector: &Selector) -> Measure {
+        let mut matchers = selector.matchers.iter();
+        let name =
+            matchers.find(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Eq);
+        name.map(Matcher::value).or(self.metric).map_or(Measure::Unknown, named)
+    }
+
+    fn combined(&self, binary: &Binary) -> Measure {
+        use Measure::{Bucket, Literal, Moment, Of, Ratio, Unknown};
+        let (left, right) = (self.of(&binary.left), self.of(&binary.right));
+        if binary.op.is_comparison() {
+            return match (binary.returns_bool, left) {
+                (true, _) => Unknown,
+                (false, Literal) => right,
+                (false, left) => left,
+            };
+        }
+        match binary.op {
+            BinaryOp::And | BinaryOp::Unless | BinaryOp::Mod => left,
+            BinaryOp::Sub if left == right => left.difference(),
+            BinaryOp::Add if left == Moment && right == Moment => Unknown,
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Or => match (left, right) {
+                (Moment, Of(SECONDS)) => Moment,
+                (left, Literal) => left,
+                (Literal, right) => right,
+                (left, right) if left == right => left,
+                _ => Unknown,
+            },
+            // A literal factor changes the unit to one that nobody named: bits, milliseconds.
+            BinaryOp::Mul => match (left, right) {
+                (Of(left), Of(right)) => Measure::of(left.times(right)),
+                (Ratio, other) | (other, Ratio) if matches!(other, Of(_) | Ratio) => other,
+                _ => Unknown,
+            },
+            BinaryOp::Div => match (left, right) {
+                (Of(left), Of(right)) if left == right && left != COUNT => Ratio,
+                (Of(left), Of(right)) => Measure::of(left.times(right.inverse())),
+                (Bucket(_), Of(_) | Bucket(_)) => Ratio,
+                _ => Unknown,
+            },
+            _ => Unknown,
+        }
+    }
+
+    fn aggregated(&self, aggregate: &Aggregate) -> Measure {
+        let inner = self.of(&aggregate.expr);
+        match aggregate.op {
+            AggregateOp::Count | AggregateOp::Group | AggregateOp::CountValues => {
+                Measure::Of(COUNT)
+            }
+            AggregateOp::Sum if inner == Measure::Moment => Measure::Unknown,
+            AggregateOp::Stdvar => Measure::Unknown,
+            AggregateOp::Stddev => inner.difference(),
+            AggregateOp::Sum
+            | AggregateOp::Avg
+            | AggregateOp::Min
+            | AggregateOp::Max
+            | AggregateOp::Topk
+            | AggregateOp::Bottomk
+            | AggregateOp::Quantile => inner,
+        }
+    }
+
+    fn called(&self, function: &str, args: &[Expr]) -> Measure {
+        let argument = |index: usize| args.get(index).map_or(Measure::Unknown, |arg| self.of(arg));
+        match function {
+            "abs" | "ceil" | "floor" | "round" | "clamp" | "clamp_max" | "clamp_min" | "sort"
+            | "sort_desc" | "label_replace" | "label_join" | "scalar" | "vector"
+            | "avg_over_time" | "last_over_time" | "max_over_time" | "min_over_time"
+            | "sum_over_time" | "holt_winters" | "predict_linear" => argument(0),
+            "quantile_over_time" => argument(1),
+            "delta" | "idelta" | "increase" | "stddev_over_time" => argument(0).difference(),
+            "rate" | "irate" | "deriv" => argument(0).per_second(),
+            "histogram_quantile" => match argument(1) {
+                Measure::Bucket(dimension) => Measure::Of(dimension),
+                _ => Measure::Unknown,
+            },
+            "time" | "timestamp" => Measure::Moment,
+            "changes" | "resets" | "count_over_time" | "present_over_time" => Measure::Of(COUNT),
+            _ => Measure::Unknown,
+        }
+    }
 }
 
 fn named(name: &str) -> Measure {
@@ -147,80 +236,6 @@ fn named(name: &str) -> Measure {
         Measure::Of(COUNT)
     } else {
         Measure::Unknown
-    }
-}
-
-fn combined(binary: &Binary) -> Measure {
-    use Measure::{Bucket, Literal, Moment, Of, Ratio, Unknown};
-    let (left, right) = (of(&binary.left), of(&binary.right));
-    if binary.op.is_comparison() {
-        return match (binary.returns_bool, left) {
-            (true, _) => Unknown,
-            (false, Literal) => right,
-            (false, left) => left,
-        };
-    }
-    match binary.op {
-        BinaryOp::And | BinaryOp::Unless | BinaryOp::Mod => left,
-        BinaryOp::Sub if left == right => left.difference(),
-        BinaryOp::Add if left == Moment && right == Moment => Unknown,
-        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Or => match (left, right) {
-            (Moment, Of(SECONDS)) => Moment,
-            (left, Literal) => left,
-            (Literal, right) => right,
-            (left, right) if left == right => left,
-            _ => Unknown,
-        },
-        // A literal factor changes the unit to one that nobody named: bits, milliseconds.
-        BinaryOp::Mul => match (left, right) {
-            (Of(left), Of(right)) => Measure::of(left.times(right)),
-            (Ratio, other) | (other, Ratio) if matches!(other, Of(_) | Ratio) => other,
-            _ => Unknown,
-        },
-        BinaryOp::Div => match (left, right) {
-            (Of(left), Of(right)) if left == right && left != COUNT => Ratio,
-            (Of(left), Of(right)) => Measure::of(left.times(right.inverse())),
-            (Bucket(_), Of(_) | Bucket(_)) => Ratio,
-            _ => Unknown,
-        },
-        _ => Unknown,
-    }
-}
-
-fn aggregated(aggregate: &Aggregate) -> Measure {
-    let inner = of(&aggregate.expr);
-    match aggregate.op {
-        AggregateOp::Count | AggregateOp::Group | AggregateOp::CountValues => Measure::Of(COUNT),
-        AggregateOp::Sum if inner == Measure::Moment => Measure::Unknown,
-        AggregateOp::Stdvar => Measure::Unknown,
-        AggregateOp::Stddev => inner.difference(),
-        AggregateOp::Sum
-        | AggregateOp::Avg
-        | AggregateOp::Min
-        | AggregateOp::Max
-        | AggregateOp::Topk
-        | AggregateOp::Bottomk
-        | AggregateOp::Quantile => inner,
-    }
-}
-
-fn called(function: &str, args: &[Expr]) -> Measure {
-    let argument = |index: usize| args.get(index).map_or(Measure::Unknown, of);
-    match function {
-        "abs" | "ceil" | "floor" | "round" | "clamp" | "clamp_max" | "clamp_min" | "sort"
-        | "sort_desc" | "label_replace" | "label_join" | "scalar" | "vector" | "avg_over_time"
-        | "last_over_time" | "max_over_time" | "min_over_time" | "sum_over_time"
-        | "holt_winters" | "predict_linear" => argument(0),
-        "quantile_over_time" => argument(1),
-        "delta" | "idelta" | "increase" | "stddev_over_time" => argument(0).difference(),
-        "rate" | "irate" | "deriv" => argument(0).per_second(),
-        "histogram_quantile" => match argument(1) {
-            Measure::Bucket(dimension) => Measure::Of(dimension),
-            _ => Measure::Unknown,
-        },
-        "time" | "timestamp" => Measure::Moment,
-        "changes" | "resets" | "count_over_time" | "present_over_time" => Measure::Of(COUNT),
-        _ => Measure::Unknown,
     }
 }
 
@@ -273,9 +288,20 @@ mod tests {
             ("\"a_bytes\"", None),
             ("sum(a_bytes", None),
         ] {
-            assert_eq!(Unit::of_query(query), unit, "{query}");
+            assert_eq!(Units::new(query).of(None), unit, "{query}");
         }
-        assert_eq!(Unit::of_metric("a_bytes_total"), Some(Bytes));
-        assert_eq!(Unit::of_metric("bytes"), None);
+    }
+
+    #[test]
+    fn a_selector_without_a_name_takes_that_of_the_series() {
+        for (query, unit) in [
+            ("{job=\"etcd\"}", Some(Unit::Bytes)),
+            ("topk(3, {__name__=~\".*_total\"})", Some(Unit::Bytes)),
+            ("max by (__name__) (rate({job=\"etcd\"}[5m]))", Some(Unit::BytesPerSecond)),
+            ("count by (__name__) ({job=\"etcd\"})", None),
+            ("a_seconds", Some(Unit::Seconds)),
+        ] {
+            assert_eq!(Units::new(query).of(Some("a_bytes_total")), unit, "{query}");
+        }
     }
 }

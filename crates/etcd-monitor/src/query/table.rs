@@ -1,7 +1,6 @@
 //! An answer in aligned columns, with what all series share said once above them.
 
 use model::series::{METRIC_NAME, Sample, Series};
-use promql::Unit;
 
 use super::answer::Answer;
 use super::grid::{Align, Grid, printable};
@@ -20,11 +19,11 @@ pub(super) fn render(answer: &Answer, span: Span, view: &View) -> String {
     match answer {
         Answer::Scalar(sample) => {
             let number = exact(sample.value);
-            let humane = humane(sample.value, view.unit, &view.zone);
-            if view.unit.is_some() {
-                format!("{number}  {humane}\n")
-            } else {
-                format!("{number}\n")
+            match view.units.of(None) {
+                Some(unit) => {
+                    format!("{number}  {}\n", humane(sample.value, Some(unit), &view.zone))
+                }
+                None => format!("{number}\n"),
             }
         }
         Answer::String(_, text) => format!("{text}\n"),
@@ -58,10 +57,6 @@ fn finish(heading: String, lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().fold(heading, |text, line| text + &line + "\n")
 }
 
-fn unit_of_one(one: &Series, view: &View) -> Option<Unit> {
-    view.unit_of(std::slice::from_ref(one))
-}
-
 fn instant(series: &[Series], span: Span, view: &View) -> String {
     let naming = Naming::of(series);
     let (mut aligns, mut titles) = labels(&naming);
@@ -72,7 +67,7 @@ fn instant(series: &[Series], span: Span, view: &View) -> String {
     for one in series {
         let value = one.samples.last().map(|sample| sample.value);
         let raw = value.map_or("-".to_owned(), exact);
-        let unit = unit_of_one(one, view);
+        let unit = view.unit(one);
         let humane = match (value, unit) {
             (Some(value), Some(_)) => humane(value, unit, &view.zone),
             _ => String::new(),
@@ -90,7 +85,7 @@ fn range(series: &[Series], span: Span, view: &View) -> String {
     let mut grid = Grid::new(aligns);
     grid.add(titles);
     for one in series {
-        let unit = unit_of_one(one, view);
+        let unit = view.unit(one);
         let stat = |value: Option<f64>| value.map_or("-".into(), |v| humane(v, unit, &view.zone));
         let known = || one.samples.iter().map(|sample| sample.value).filter(|v| !v.is_nan());
         let stats = [

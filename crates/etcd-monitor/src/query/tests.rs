@@ -1,7 +1,7 @@
 //! Answers as tables and as CSV, as golden files.
 
 use jiff::tz::TimeZone;
-use promql::Unit;
+use promql::Units;
 
 use super::*;
 
@@ -31,7 +31,7 @@ const P99: &str = "histogram_quantile(0.99, rate(a_seconds_bucket[1m]))";
 fn view(expression: &str) -> View {
     View {
         expression: expression.to_owned(),
-        unit: Unit::of_query(expression),
+        units: Units::new(expression),
         zone: TimeZone::UTC,
         width: 80,
         height: None,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::series::{METRIC_NAME, Series};
-use promql::Unit;
+use promql::{Unit, Units};
 use terminal_size::{Height, Width};
 
 use super::quantity::humane;
@@ -21,8 +21,7 @@ const LEAST_WIDTH: usize = 40;
 /// How an answer is looked at.
 pub(super) struct View {
     pub(super) expression: String,
-    /// Of the answer's numbers, where the expression tells.
-    pub(super) unit: Option<Unit>,
+    pub(super) units: Units,
     /// Whether times are local ones.
     pub(super) zone: TimeZone,
     /// In columns.
@@ -44,7 +43,7 @@ impl View {
         };
         Self {
             expression: flags.expression.clone(),
-            unit: Unit::of_query(&flags.expression),
+            units: Units::new(&flags.expression),
             zone: if flags.utc { TimeZone::UTC } else { TimeZone::system() },
             width: flags.width.map_or(columns.max(LEAST_WIDTH), usize::from),
             height: flags.height.map(usize::from),
@@ -68,13 +67,15 @@ impl View {
         }
     }
 
-    /// The unit that all of `series` have: the expression's, else that of their names.
-    pub(super) fn unit_of(&self, series: &[Series]) -> Option<Unit> {
-        let mut units = series
-            .iter()
-            .map(|series| self.unit.or_else(|| Unit::of_metric(series.labels.get(METRIC_NAME)?)));
-        let first = units.next()?;
-        first.filter(|first| units.all(|unit| unit == Some(*first)))
+    /// The unit of the numbers of `series`.
+    pub(super) fn unit(&self, series: &Series) -> Option<Unit> {
+        self.units.of(series.labels.get(METRIC_NAME))
+    }
+
+    /// The one unit that all of `series` have.
+    pub(super) fn common_unit(&self, series: &[Series]) -> Option<Unit> {
+        let mut units = series.iter().map(|series| self.unit(series));
+        units.next()?.filter(|first| units.all(|unit| unit == Some(*first)))
     }
 
     /// `text` in a colour, by its ANSI code.

@@ -54,7 +54,7 @@ pub(super) fn render(series: &[Series], frame: Frame, view: &View) -> String {
     }
     let drawn = highest(series);
     let naming = Naming::of(&drawn);
-    let unit = view.unit_of(&drawn);
+    let unit = view.common_unit(&drawn);
     let more = series.len() - drawn.len();
     let height = view.height.unwrap_or_else(|| {
         let others = OTHER_LINES + drawn.len() + usize::from(more > 0);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use model::series::{Labels, METRIC_NAME};
+use promql::Units;
 
 use super::*;
 
@@ -32,7 +33,7 @@ fn curve(labels: &[(&str, &str)], value: impl Fn(f64) -> Option<f64>) -> Series 
 fn view(expression: &str, width: usize) -> View {
     View {
         expression: expression.to_owned(),
-        unit: Unit::of_query(expression),
+        units: Units::new(expression),
         zone: TimeZone::UTC,
         width,
         height: Some(12),
