@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use crate::program::command;
+use crate::program::{Program, command};
 use crate::prometheus::Prometheus;
 
 /// An answer, or the lack of one, is told soon.
@@ -136,6 +136,38 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     check(&url, &["up", "--timeout", "300ms"], 1, "no answer within 300ms").await;
+}
+
+#[tokio::test]
+async fn a_running_monitor_answers_about_its_cluster() {
+    let Some(version) = EtcdVersion::available().pop() else { return };
+    let cluster = Cluster::builder(version).start().await.unwrap();
+    let program = Program::watch(&cluster).await;
+    program.until_healthy().await;
+    let history = "count(count_over_time(etcd_server_has_leader[1m])%3E1)";
+    let path = format!("/prometheus/api/v1/query?query={history}");
+    let is_kept = |answer: &Value| answer["data"]["result"][0]["value"][1] == "3";
+    program.until("a history", WITHIN, &path, is_kept).await;
+
+    // With the path and without it, as users have it from the console.
+    for url in
+        [program.authority().to_owned(), format!("http://{}/prometheus", program.authority())]
+    {
+        let Outcome { code, answer, remarks } = query(&url, &["etcd_server_has_leader"]).await;
+        assert_eq!((code, remarks.as_str()), (0, ""));
+        let heading = "etcd_server_has_leader{cluster=\"test\", job=\"etcd\"}\n";
+        assert!(answer.starts_with(heading), "{answer}");
+        for member in cluster.members() {
+            let is_row = |line: &str| line.ends_with(&format!("  {}          1", member.name()));
+            assert!(answer.lines().any(is_row), "{}: {answer}", member.name());
+        }
+        let graph = ["etcd_server_has_leader", "-o", "graph", "--range", "30s", "--step", "1s"];
+        let Outcome { code, answer, remarks } = query(&url, &graph).await;
+        assert_eq!((code, remarks.as_str()), (0, ""));
+        assert!(answer.contains('▲') && answer.contains("┬"), "{answer}");
+        check(&url, &["ratee(up[5m])"], 3, "did you mean rate?\n  ratee(up[5m])\n  ^\n").await;
+        check(&url, &["no_such_metric"], 0, "no series; is the label right").await;
+    }
 }
 
 #[tokio::test]
