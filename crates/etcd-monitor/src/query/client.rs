@@ -1,6 +1,5 @@
 //! Asking the API, and understanding what it refuses.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use etcd::{ClientConfig, Connector, ErrorClass, HttpReply, HttpTarget, TlsConfig};
@@ -8,12 +7,17 @@ use etcd::{ClientConfig, Connector, ErrorClass, HttpReply, HttpTarget, TlsConfig
 use super::address::Address;
 use super::answer::Body;
 use super::error::{Error, Marked};
+use super::grid::{cut, printable};
 
 /// The largest answer that is taken. Eleven thousand points of a thousand series are 250 MB.
 const MAX_ANSWER_BYTES: usize = 512 << 20;
 
 /// How long a connection may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What helps when nobody answers at an address.
+const NOBODY_THERE: &str = "start etcd-monitor there, or give the address of one or of a Prometheus \
+                            with --url (ETCD_MONITOR_URL)";
 
 /// What is asked, and how.
 pub(super) struct Call<'a> {
@@ -35,7 +39,7 @@ impl Call<'_> {
             dial_timeout: DIAL_TIMEOUT.min(self.timeout),
             ..ClientConfig::default()
         };
-        let connector = Connector::new(config).map_err(|error| self.unreached(&error, ""))?;
+        let connector = Connector::new(config).map_err(|error| unusable(&error))?;
         let server = connector.member(self.address.endpoint().clone());
         let mut last = None;
         for path in self.address.paths(self.route) {
@@ -59,23 +63,24 @@ impl Call<'_> {
     fn unreached(&self, error: &etcd::Error, path: &str) -> Error {
         let address = self.address.clone();
         // The address says enough of where this was.
-        let message = error.message();
-        let message = message.strip_prefix(path).and_then(|rest| rest.strip_prefix(": "));
-        let mut reason = message.unwrap_or(error.message()).to_owned();
-        match error.class() {
+        let reason = error.message();
+        let reason = reason.strip_prefix(path).and_then(|rest| rest.strip_prefix(": "));
+        let reason = reason.unwrap_or(error.message()).to_owned();
+        let remedy = match error.class() {
             // Their remedies are about etcd.
-            ErrorClass::Dns | ErrorClass::Refused => {}
+            ErrorClass::Dns | ErrorClass::Refused => None,
             ErrorClass::Deadline | ErrorClass::Other if !error.is_unsent() => {
                 return Error::NoAnswer { address, reason };
             }
-            _ => {
-                if let Some(remedy) = error.remedy() {
-                    let _ = write!(reason, " ({remedy})");
-                }
-            }
-        }
-        Error::Connect { address, reason }
+            _ => error.remedy(),
+        };
+        Error::Connect { address, reason, remedy: remedy.unwrap_or(NOBODY_THERE).to_owned() }
     }
+}
+
+/// For files that cannot be used; nothing was asked yet.
+fn unusable(error: &etcd::Error) -> Error {
+    Error::Ca(error.message().trim_start_matches("tls.ca_file: ").to_owned())
 }
 
 /// A good answer.
@@ -109,7 +114,7 @@ pub(super) fn understand<'a>(
         }
         _ => {
             let text = String::from_utf8_lossy(&reply.body);
-            let line = text.lines().next().unwrap_or_default().chars().take(200).collect();
+            let line = cut(&printable(text.lines().next().unwrap_or_default()), 200);
             Err(Error::Failed { class: format!("HTTP {}", reply.status), message: line })
         }
     }

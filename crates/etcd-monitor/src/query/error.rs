@@ -9,16 +9,18 @@ use crate::cli::exit_code;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody is there.
-    #[error(
-        "cannot ask {address}: {reason}; start etcd-monitor there, or give the address of one or \
-         of a Prometheus with --url (ETCD_MONITOR_URL)"
-    )]
+    #[error("cannot ask {address}: {reason}; {remedy}")]
     Connect {
         /// Who was to be asked.
         address: Address,
         /// What stood in the way.
         reason: String,
+        /// What helps.
+        remedy: String,
     },
+    /// The file of `--cacert` is of no use.
+    #[error("--cacert: {0}")]
+    Ca(String),
     /// Somebody is there, and does not answer, or too much.
     #[error("{address} does not answer: {reason}; ask for less, or give more time with --timeout")]
     NoAnswer {
@@ -65,9 +67,11 @@ impl Error {
         match self {
             Self::Connect { .. } => exit_code::CONNECT,
             Self::NoAnswer { .. } | Self::Failed { .. } => exit_code::FAILED,
-            Self::NoApi { .. } | Self::BadQuery(_) | Self::TooEarly | Self::NoCurve(_) => {
-                exit_code::BAD_INPUT
-            }
+            Self::Ca(_)
+            | Self::NoApi { .. }
+            | Self::BadQuery(_)
+            | Self::TooEarly
+            | Self::NoCurve(_) => exit_code::BAD_INPUT,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testbed::version::skip;
-use testbed::{Cluster, EtcdVersion, programs, wait_until};
+use testbed::{Cluster, EtcdVersion, Security, programs, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -57,6 +57,7 @@ async fn arguments_that_are_none() {
     ] {
         check(url, arguments, 128, part).await;
     }
+    check(url, &["up", "--cacert", "no-file"], 3, "--cacert: cannot read no-file").await;
     check(url, &["up", "--range", "1000000w"], 3, "before the year -9999").await;
 }
 
@@ -129,6 +130,15 @@ async fn answers_that_are_errors() {
     ] {
         check(&answering(status, body).await, &["sum(up"], code, part).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_vouches_for_is_not_asked() {
+    let Some(version) = EtcdVersion::available().pop() else { return };
+    let secure =
+        Cluster::builder(version).members(1).security(Security::Tls).start().await.unwrap();
+    let url = secure.member(0).client_url();
+    check(&url, &["up"], 2, "signed by an unknown authority; give the CA that signed it").await;
 }
 
 #[tokio::test]
