@@ -93,5 +93,5 @@ Examples:
   Of a Prometheus:
     etcd-monitor query --url http://prometheus:9090 up
 
-Exit codes: 0 well, also when no series is found; 1 the query failed or took too long, 2 cannot
-connect, 3 bad query, 128 bad arguments.";
+Exit codes: 0 well, also without a series, 1 the query failed or took too long, 2 cannot connect,
+3 bad query, 128 bad arguments.";

@@ -29,6 +29,8 @@ pub(super) fn humane(value: f64, unit: Option<Unit>, zone: &TimeZone) -> String 
         Some(Unit::BytesPerSecond) => format!("{}/s", bytes(value)),
         Some(Unit::Seconds) => seconds(value),
         Some(Unit::PerSecond) => format!("{}/s", digits(value, 3)),
+        // A hundred times the largest numbers is more than any.
+        Some(Unit::Ratio) if value.abs() > 1e300 => plain(value),
         Some(Unit::Ratio) => format!("{}%", digits(value * 100.0, 3)),
         Some(Unit::Timestamp) => moment(value, zone).unwrap_or_else(|| plain(value)),
     }

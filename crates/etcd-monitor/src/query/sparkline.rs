@@ -8,9 +8,9 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// time, between the lowest and the highest of all; without a sample it is a blank.
 pub(super) fn sparkline(samples: &[Sample], from_ms: i64, to_ms: i64, columns: usize) -> String {
     let mut sums = vec![(0.0, 0_u32); columns];
-    let length = (to_ms - from_ms).max(1) as f64;
+    let length = to_ms.saturating_sub(from_ms).max(1) as f64;
     for Sample { at_ms, value } in samples.iter().filter(|sample| sample.value.is_finite()) {
-        let part = (at_ms - from_ms) as f64 / length;
+        let part = at_ms.saturating_sub(from_ms) as f64 / length;
         let column = ((part * columns as f64).max(0.0) as usize).min(columns.saturating_sub(1));
         if let Some((sum, count)) = sums.get_mut(column) {
             *sum += value;

@@ -160,14 +160,14 @@ fn plot(
 /// Where a moment stands, from 0 at the left to 1 at the right.
 fn part(at_ms: i64, Frame { from, to, .. }: Frame) -> f64 {
     let (from, to) = (from.as_millisecond(), to.as_millisecond());
-    ((at_ms - from) as f64 / ((to - from) as f64).max(1.0)).clamp(0.0, 1.0)
+    (at_ms.saturating_sub(from) as f64 / ((to - from) as f64).max(1.0)).clamp(0.0, 1.0)
 }
 
 /// Points without a gap between them, and without any that has no place on paper.
 fn runs(samples: &[Sample], frame: Frame) -> impl Iterator<Item = &[Sample]> {
     let longest_ms = frame.step.as_secs_f64() * 1_000.0 * GAP_STEPS;
     let joined = move |a: &Sample, b: &Sample| {
-        let is_near = ((b.at_ms - a.at_ms) as f64) <= longest_ms;
+        let is_near = (b.at_ms.saturating_sub(a.at_ms) as f64) <= longest_ms;
         is_near && a.value.is_finite() == b.value.is_finite()
     };
     samples.chunk_by(joined).filter(|run| run[0].value.is_finite())

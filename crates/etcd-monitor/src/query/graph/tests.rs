@@ -137,3 +137,31 @@ fn the_graph_leaves_room_for_the_rest_of_the_screen() {
 fn nothing_is_drawn_of_nothing() {
     assert_eq!(render(&[], frame(), &view("a", 80)), "");
 }
+
+#[test]
+fn no_answer_breaks_the_picture() {
+    let values = [f64::MIN, -1.5, -0.0, 5e-324, 0.1, 1e15, f64::MAX, f64::INFINITY, f64::NAN];
+    let whole = frame();
+    let empty = Frame { to: whole.from, ..whole };
+    let instants = Frame { step: Duration::ZERO, ..whole };
+    let expressions = ["a", "a_bytes", "a_seconds", "a_start_time_seconds", "a_ratio"];
+    for frame in [whole, empty, instants] {
+        for (width, height) in [(40, 3), (1000, 200)] {
+            for expression in expressions {
+                for first in values {
+                    // Most of it inside, and some of it outside of the frame.
+                    let times = [i64::MIN, 0, whole.from.as_millisecond() + 1, i64::MAX];
+                    let samples = times.into_iter().zip([first, 1.0, first, -3.0]);
+                    let samples = samples.map(|(at_ms, value)| Sample { at_ms, value }).collect();
+                    let one = Series { labels: Labels::default(), samples };
+                    let others = member(&"m".repeat(300), |x| Some(x * first));
+                    let view = View { height: Some(height), ..view(expression, width) };
+                    let picture = render(&[one, others], frame, &view);
+                    let widest = picture.lines().map(|line| line.chars().count()).max();
+                    // The three points in time of a legend do not fit into 40 columns.
+                    assert!(widest <= Some(width.max(100)), "{expression} {first}: {widest:?}");
+                }
+            }
+        }
+    }
+}
