@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod config_files;
+mod downsampling;
 mod golden;
 mod http;
 mod outages;

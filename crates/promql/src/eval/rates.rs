@@ -30,7 +30,8 @@ pub(super) fn extrapolated(window: &Window<'_>, change: Change) -> Option<f64> {
     let mut to_start = (first.at_ms - window.start_ms) as f64 / 1000.0;
     let to_end = (window.end_ms - last.at_ms) as f64 / 1000.0;
     let sampled = (last.at_ms - first.at_ms) as f64 / 1000.0;
-    let gap = sampled / (samples.len() - 1) as f64;
+    // Coarser data has samples around resets besides, which make the average gap too small.
+    let gap = (sampled / (samples.len() - 1) as f64).max(window.spacing_ms as f64 / 1000.0);
     if is_counter && result > 0.0 && first.value >= 0.0 {
         let to_zero = sampled * (first.value / result);
         if to_zero < to_start {

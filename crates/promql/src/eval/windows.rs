@@ -23,6 +23,8 @@ pub(super) struct Window<'a> {
     pub(super) step: usize,
     /// Whether any value of the whole series is below the one before.
     pub(super) may_reset: bool,
+    /// The time between samples that is due to coarser data; 0 where each was kept.
+    pub(super) spacing_ms: i64,
 }
 
 /// A range vector before its samples are read.
@@ -109,18 +111,21 @@ impl Ranges<'_> {
     ) -> Result<Vec<Row>, Error> {
         let Self { content, range_ms, seen } = self;
         let mut rows: Vec<(Labels, Vec<f64>)> = Vec::new();
-        let mut add = |series: Series| {
+        let mut add = |series: Series, spacing_ms: i64| {
             context.check_size(rows.len() + 1, steps)?;
             let Series { labels, mut samples } = series;
             samples.retain(|sample| !is_stale(sample.value));
-            let values = slide(context, &samples, range_ms, seen, steps, &figure)?;
+            let windows = Windows { samples: &samples, spacing_ms, range_ms, seen, steps };
+            let values = windows.slide(context, &figure)?;
             if values.iter().copied().any(rows::is_present) {
                 rows.push((labels, values));
             }
             Ok(())
         };
         match content {
-            Content::Computed(series) => series.into_iter().try_for_each(add)?,
+            Content::Computed(series) => {
+                series.into_iter().try_for_each(|series| add(series, 0))?;
+            }
             Content::Stored(selector) => {
                 let want = Want {
                     from_ms: seen.start_ms.saturating_sub(range_ms),
@@ -128,7 +133,7 @@ impl Ranges<'_> {
                     spacing_ms: stands_for.is_some().then(|| spacing(range_ms, steps)),
                     figure: stands_for.unwrap_or(Figure::Last),
                 };
-                select::each(context, selector, want, |series, _| add(series))?;
+                select::each(context, selector, want, add)?;
                 rows.sort_by(|a, b| a.0.cmp(&b.0));
             }
         }
@@ -147,42 +152,53 @@ impl Ranges<'_> {
     }
 }
 
-/// How far apart samples may be for a window of this range: four to a window, and a hundred where
-/// there is only one window and its ends matter more.
+/// How far apart samples may be for a window of this range: a dozen to a window, which bounds what is
+/// extrapolated, and a hundred where there is only one window.
 fn spacing(range_ms: i64, steps: Grid) -> i64 {
-    if steps.steps > 1 { steps.step_ms.min(range_ms / 4) } else { range_ms / 100 }
+    if steps.steps > 1 { steps.step_ms.min(range_ms / 12) } else { range_ms / 100 }
 }
 
-/// The figure of every window over one series.
-fn slide(
-    context: &Context<'_>,
-    samples: &[Sample],
+/// All windows over one series.
+struct Windows<'s> {
+    samples: &'s [Sample],
+    spacing_ms: i64,
     range_ms: i64,
+    /// The last moment of each.
     seen: Grid,
+    /// The moment of evaluation of each.
     steps: Grid,
-    figure: impl Fn(&Window<'_>) -> Option<f64>,
-) -> Result<Vec<f64>, Error> {
-    let may_reset = samples.windows(2).any(|pair| pair[1].value < pair[0].value);
-    let (mut first, mut past) = (0, 0);
-    let mut values = Vec::with_capacity(steps.steps);
-    for step in 0..steps.steps {
-        let end_ms = seen.at(step);
-        let start_ms = end_ms.saturating_sub(range_ms);
-        while samples.get(past).is_some_and(|sample| sample.at_ms <= end_ms) {
-            past += 1;
+}
+
+impl Windows<'_> {
+    /// The figure of every window.
+    fn slide(
+        &self,
+        context: &Context<'_>,
+        figure: impl Fn(&Window<'_>) -> Option<f64>,
+    ) -> Result<Vec<f64>, Error> {
+        let Self { samples, spacing_ms, range_ms, seen, steps } = *self;
+        let may_reset = samples.windows(2).any(|pair| pair[1].value < pair[0].value);
+        let (mut first, mut past) = (0, 0);
+        let mut values = Vec::with_capacity(steps.steps);
+        for step in 0..steps.steps {
+            let end_ms = seen.at(step);
+            let start_ms = end_ms.saturating_sub(range_ms);
+            while samples.get(past).is_some_and(|sample| sample.at_ms <= end_ms) {
+                past += 1;
+            }
+            while samples.get(first).is_some_and(|sample| sample.at_ms < start_ms) {
+                first += 1;
+            }
+            let samples = samples.get(first..past).unwrap_or_default();
+            let now_ms = steps.at(step);
+            let window = Window { samples, start_ms, end_ms, now_ms, step, may_reset, spacing_ms };
+            let is_empty = samples.is_empty();
+            values.push(if is_empty { None } else { figure(&window) }.unwrap_or(ABSENT));
+            // A window of a long range may hold very many samples.
+            if step % 64 == 63 {
+                context.check()?;
+            }
         }
-        while samples.get(first).is_some_and(|sample| sample.at_ms < start_ms) {
-            first += 1;
-        }
-        let samples = samples.get(first..past).unwrap_or_default();
-        let now_ms = steps.at(step);
-        let window = Window { samples, start_ms, end_ms, now_ms, step, may_reset };
-        let is_empty = samples.is_empty();
-        values.push(if is_empty { None } else { figure(&window) }.unwrap_or(ABSENT));
-        // A window of a long range may hold very many samples.
-        if step % 64 == 63 {
-            context.check()?;
-        }
+        Ok(values)
     }
-    Ok(values)
 }
