@@ -6,7 +6,6 @@ use std::sync::Arc;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use jiff::{SignedDuration, Timestamp};
-use monitor::history::History;
 use monitor::metrics::page::Page;
 use monitor::metrics::window::PageWindow;
 
@@ -124,17 +123,4 @@ fn parse(bencher: Bencher<'_, '_>) {
 fn figures(bencher: Bencher<'_, '_>) {
     let window = window();
     bencher.bench(|| black_box(&window).figures());
-}
-
-#[divan::bench]
-fn keep(bencher: Bencher<'_, '_>) {
-    let figures = window().figures().expect("invariant: there are pages");
-    let mut history = History::default();
-    let mut step = 0;
-    bencher.bench_local(|| {
-        step += 1;
-        let mut figures = figures.clone();
-        figures.at = at(step);
-        history.push(black_box(&figures));
-    });
 }

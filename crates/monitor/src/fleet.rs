@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use etcd::Connector;
-use jiff::Timestamp;
 use model::clock::Clock;
 use model::finding::{Finding, MemberRef};
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +18,7 @@ use crate::config::ClusterConfig;
 use crate::event_log::EventLog;
 use crate::judge::Judge;
 use crate::latency::{Probe, ProbeHistogram};
-use crate::record::{MemberLatencies, MemberMetrics, MemberSeries, Record};
+use crate::record::{MemberLatencies, MemberMetrics, Record};
 use crate::schedule::ScheduleStats;
 use crate::sink::PageSink;
 use crate::view::ClusterView;
@@ -259,17 +258,6 @@ impl ClusterHandle {
     /// The same as histograms since the start, for the exporter.
     pub fn probe_histograms(&self) -> Vec<(MemberRef, Probe, ProbeHistogram)> {
         self.record.probe_histograms()
-    }
-
-    /// One figure over time, of one member (by name, ID or endpoint) or of all.
-    pub fn history(
-        &self,
-        figure: &str,
-        member: Option<&str>,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Vec<MemberSeries> {
-        self.record.history(figure, member, from, to)
     }
 
     /// Findings that are over, newest first; bounded.

@@ -17,7 +17,6 @@ pub mod event_log;
 pub mod findings;
 pub mod fleet;
 pub mod health;
-pub mod history;
 pub mod judge;
 pub mod latency;
 pub mod leader;

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 
 use crate::config::ClusterConfig;
 use crate::event_log::EventLog;
-use crate::history::History;
 use crate::judge::Verdict;
 use crate::latency::{Latencies, LatencySummary, Outcome, Probe, ProbeHistogram, WINDOWS};
 use crate::metrics::figures::Figures;
@@ -51,7 +50,6 @@ struct MemberRecord {
     latencies: Latencies,
     pages: PageWindow,
     figures: Option<Arc<Figures>>,
-    history: History,
     scrape_error: Option<String>,
     scraped_at: Option<Timestamp>,
     slowest: Option<Duration>,
@@ -88,15 +86,6 @@ pub struct ProbeLatency {
     pub window: Duration,
     /// The distribution.
     pub summary: LatencySummary,
-}
-
-/// One figure of one member over time.
-#[derive(Debug, Clone)]
-pub struct MemberSeries {
-    /// Whose.
-    pub member: MemberRef,
-    /// Time and value, oldest first.
-    pub points: Vec<(Timestamp, f64)>,
 }
 
 impl Record {
@@ -189,7 +178,6 @@ impl Record {
             Ok(page) => {
                 member.pages.push(Arc::clone(page));
                 if let Some(figures) = member.pages.figures() {
-                    member.history.push(&figures);
                     member.figures = Some(Arc::new(figures));
                 }
                 member.scrape_error = None;
@@ -306,29 +294,6 @@ impl Record {
             histograms.collect::<Vec<_>>()
         });
         of_members.into_iter().flatten().collect()
-    }
-
-    pub(crate) fn history(
-        &self,
-        figure: &str,
-        member: Option<&str>,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Vec<MemberSeries> {
-        let is_wanted = |candidate: &MemberRef| {
-            member.is_none_or(|wanted| {
-                candidate.name == wanted
-                    || candidate.endpoint == wanted
-                    || candidate.id.is_some_and(|id| id.to_string() == wanted)
-            })
-        };
-        let series = self.each_member(|member, record| {
-            is_wanted(&member).then(|| {
-                let points = record.history.range(figure, from, to);
-                MemberSeries { member, points }
-            })
-        });
-        series.into_iter().flatten().collect()
     }
 
     /// Applies `read` to every member that is in the view and was asked, in the view's order.

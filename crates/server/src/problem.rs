@@ -8,6 +8,8 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::queries::QueryError;
+
 /// What went wrong with a request (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
@@ -80,6 +82,28 @@ impl Problem {
     pub(crate) fn accepting(mut self, accepted: impl IntoIterator<Item = String>) -> Self {
         self.accepted = accepted.into_iter().collect();
         self
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let (status, code) = match &error {
+            QueryError::NoHistory => (StatusCode::SERVICE_UNAVAILABLE, "no_history"),
+            QueryError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            QueryError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            QueryError::Panicked => return Self::of_status(StatusCode::INTERNAL_SERVER_ERROR),
+            QueryError::Query(promql::Error::Timeout | promql::Error::Canceled) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "timeout")
+            }
+            QueryError::Query(promql::Error::TooLarge { .. }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "query_too_large")
+            }
+            QueryError::Query(error) => {
+                tracing::error!(error = %error, "history cannot be read");
+                return Self::of_status(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+        };
+        Self::new(status, code, error.to_string())
     }
 }
 

@@ -9,6 +9,7 @@ use axum::response::Response;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use model::clock::{Clock as _, SystemClock};
+use monitor::config::ClusterConfig;
 use monitor::fleet::Fleet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -63,6 +64,7 @@ async fn errors_are_problems_with_the_request_id() {
         ("/nowhere", 404, "not_found"),
         ("/api/v1/clusters/none/status", 404, "cluster_not_found"),
         ("/api/v1/cluster/status", 404, "cluster_not_found"),
+        ("/api/v1/clusters/none/metrics/history", 404, "cluster_not_found"),
         ("/api/v1/events?limit=0", 400, "bad_query"),
         ("/api/v1/events?limit=many", 400, "bad_request"),
         ("/api/v1/events?kind=nothing", 400, "bad_query"),
@@ -80,6 +82,25 @@ async fn errors_are_problems_with_the_request_id() {
     let response = ask(&Config::default(), post).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(json(response).await["code"], "method_not_allowed");
+}
+
+#[tokio::test]
+async fn without_a_data_directory_there_is_no_history() {
+    let state = state(None);
+    let config = ClusterConfig {
+        name: "test".to_owned(),
+        endpoints: vec!["127.0.0.1:1".to_owned()],
+        ..ClusterConfig::default()
+    };
+    state.fleet.apply(vec![config]);
+    let path = "/api/v1/metrics/history?metric=db_size";
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = ask_about(state.clone(), &Config::default(), request).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let problem = json(response).await;
+    assert_eq!(problem["code"], "no_history", "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("--data-dir"), "{problem}");
+    state.fleet.shutdown().await;
 }
 
 #[tokio::test]

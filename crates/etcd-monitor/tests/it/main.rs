@@ -10,6 +10,7 @@
 mod config_files;
 mod downsampling;
 mod golden;
+mod history;
 mod http;
 mod outages;
 mod program;

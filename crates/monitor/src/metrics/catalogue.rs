@@ -57,6 +57,18 @@ impl Unit {
             Self::Flag => "flag",
         }
     }
+
+    /// How the names of such figures end.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Bytes => "_bytes",
+            Self::BytesPerSecond => "_bytes_per_second",
+            Self::Count | Self::Flag => "",
+            Self::PerSecond => "_per_second",
+            Self::Seconds => "_seconds",
+            Self::Ratio => "_ratio",
+        }
+    }
 }
 
 /// The place of a figure in [`CATALOGUE`].
@@ -67,6 +79,17 @@ impl FigureId {
     /// The figure of this name.
     pub fn named(name: &str) -> Option<Self> {
         CATALOGUE.iter().position(|spec| spec.name == name).map(|index| Self(index as u8))
+    }
+
+    /// The figure of this name, or of this name and a unit where there is only one of them: `db_size`
+    /// is `db_size_bytes`.
+    pub fn called(name: &str) -> Option<Self> {
+        Self::named(name).or_else(|| {
+            let is_called =
+                |id: &Self| id.spec().name.strip_suffix(id.spec().unit.suffix()) == Some(name);
+            let mut found = Self::all().filter(is_called);
+            found.next().filter(|_| found.next().is_none())
+        })
     }
 
     /// Every figure, in the order of the catalogue.
@@ -85,8 +108,8 @@ impl FigureId {
     }
 }
 
-// One byte is enough for a place, and one word of 128 bits for a set of figures (history).
-const _: () = assert!(CATALOGUE.len() <= 128);
+// One byte is enough for a place.
+const _: () = assert!(CATALOGUE.len() <= 256);
 
 const WAL_FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
 const BACKEND_COMMIT: &str = "etcd_disk_backend_commit_duration_seconds";

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::catalogue::CATALOGUE;
+use super::expression::Scope;
 
 const BEGIN: &str = "<!-- The table is made from the catalogue; UPDATE_EXPECT=1 cargo test -p monitor \
                      writes it anew. -->\n";
@@ -12,8 +14,10 @@ const END: &str = "<!-- The end of the table. -->\n";
 fn table() -> String {
     let mut table = String::from("| figure | unit | meaning | from etcd's series | etcd |\n");
     table.push_str("|---|---|---|---|---|\n");
+    let interval = Duration::from_secs(15);
+    let scope = Scope::new(interval, interval);
     for spec in CATALOGUE {
-        let source = spec.source.to_string().replace('|', "\\|");
+        let source = spec.source.promql(&scope).replace('|', "\\|");
         let since = if spec.since.is_empty() { "all" } else { spec.since };
         let (name, unit, help) = (spec.name, spec.unit.as_str(), spec.help);
         writeln!(table, "| `{name}` | {unit} | {help} | `{source}` | {since} |").unwrap();

@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 mod engine;
+pub mod expression;
 pub mod figures;
 mod histogram;
 mod layout;

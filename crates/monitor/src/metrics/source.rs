@@ -1,10 +1,8 @@
 //! The ways in which a figure follows from etcd's series.
 
-use std::fmt;
-
 /// How a figure follows from the series of a page, or from their change over a window of pages.
 ///
-/// Displayed, it is the PromQL expression that comes to the same.
+/// [`Self::promql`] is the expression that comes to the same over the history.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Source {
     /// The value on the latest page.
@@ -130,46 +128,6 @@ pub const ERROR_CODES: [&str; 7] = [
     "DataLoss",
     "DeadlineExceeded",
 ];
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = || ERROR_CODES.join("|");
-        match *self {
-            Self::Gauge(metric) => write!(f, "{metric}"),
-            Self::Age(metric) => write!(f, "time() - {metric}"),
-            Self::Difference { of, less } => write!(f, "{of} - {less}"),
-            Self::Quotient { of, by } => write!(f, "{of} / {by}"),
-            Self::Rate(metric) | Self::IndexRate(metric) => write!(f, "rate({metric})"),
-            Self::Slope(metric) => write!(f, "delta({metric}) / window"),
-            Self::Mean { histogram, unit_seconds } => {
-                write!(f, "rate({histogram}_sum) / rate({histogram}_count)")?;
-                if unit_seconds == 1.0 { Ok(()) } else { write!(f, " * {unit_seconds}") }
-            }
-            Self::Quantile { histogram, q } => {
-                write!(f, "histogram_quantile({q}, sum by (le) (rate({histogram}_bucket)))")
-            }
-            Self::ActivePeers => write!(f, "sum({ACTIVE_PEERS})"),
-            Self::PeerRate(counter) => write!(f, "sum(rate({}))", counter.metric()),
-            Self::PeerQuantile(q) => {
-                write!(f, "histogram_quantile({q}, sum by (le) (rate({ROUND_TRIP}_bucket)))")
-            }
-            Self::Requests(RequestKind::Ended) => {
-                write!(f, "sum(rate({HANDLED}{{grpc_type=\"unary\"}}))")
-            }
-            Self::Requests(RequestKind::Failed) => {
-                write!(f, "sum(rate({HANDLED}{{grpc_type=\"unary\",grpc_code=~\"{}\"}}))", errors())
-            }
-            Self::RequestErrorRatio => {
-                f.write_str("request_errors_per_second / requests_per_second")
-            }
-            Self::OpenRequests(call) => {
-                let operator = if call == CallType::Unary { "=" } else { "!=" };
-                let filter = format!("{{grpc_type{operator}\"unary\"}}");
-                write!(f, "sum({STARTED}{filter}) - sum({HANDLED}{filter})")
-            }
-        }
-    }
-}
 
 pub(super) const ACTIVE_PEERS: &str = "etcd_network_active_peers";
 pub(super) const ROUND_TRIP: &str = "etcd_network_peer_round_trip_time_seconds";

@@ -310,7 +310,6 @@ fn two_full_pages_give_every_figure() {
 
 #[test]
 fn names_are_unique_and_end_with_their_unit() {
-    use super::catalogue::Unit;
     for (index, spec) in CATALOGUE.iter().enumerate() {
         assert_eq!(
             FigureId::named(spec.name).unwrap().index(),
@@ -318,13 +317,24 @@ fn names_are_unique_and_end_with_their_unit() {
             "{} is there twice",
             spec.name
         );
-        let suffixes: &[&str] = match spec.unit {
-            Unit::Count | Unit::Flag => &[""],
-            Unit::PerSecond => &["_per_second"],
-            unit => &[unit.as_str()],
-        };
-        assert!(suffixes.iter().any(|suffix| spec.name.ends_with(suffix)), "{}", spec.name);
+        assert!(spec.name.ends_with(spec.unit.suffix()), "{}", spec.name);
         assert!(spec.help.ends_with('.'), "{}", spec.help);
+    }
+}
+
+#[test]
+fn a_figure_is_known_without_its_unit_where_that_is_clear() {
+    let called = |name| FigureId::called(name).map(|id| id.spec().name);
+    for (name, figure) in [
+        ("db_size", Some("db_size_bytes")),
+        ("db_size_bytes", Some("db_size_bytes")),
+        ("wal_fsync_p99", Some("wal_fsync_p99_seconds")),
+        ("puts", Some("puts_per_second")),
+        ("keys", Some("keys")),
+        ("db", None),
+        ("", None),
+    ] {
+        assert_eq!(called(name), figure, "{name}");
     }
 }
 

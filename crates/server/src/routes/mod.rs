@@ -12,6 +12,7 @@ mod clusters;
 mod events;
 mod exporter;
 mod health;
+mod history;
 mod metrics;
 mod query;
 mod stream;
@@ -64,10 +65,10 @@ fn limited() -> OpenApiRouter<Shared> {
         .routes(routes!(events::all))
         .routes(routes!(metrics::current))
         .routes(routes!(metrics::latency))
-        .routes(routes!(metrics::history))
+        .routes(routes!(history::of_cluster))
         .routes(routes!(metrics::only_current))
         .routes(routes!(metrics::only_latency))
-        .routes(routes!(metrics::only_history))
+        .routes(routes!(history::of_only))
 }
 
 fn streams() -> OpenApiRouter<Shared> {
