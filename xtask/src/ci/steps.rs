@@ -31,6 +31,7 @@ pub(super) fn steps(extent: Extent) -> Vec<Step> {
         steps.extend([
             command("deny", "scripts/check-dependencies.sh"),
             command("start", "scripts/check-start.sh"),
+            command("dashboards", "scripts/check-dashboards.sh"),
         ]);
     }
     steps

@@ -20,6 +20,8 @@ pub(super) async fn start(console: &Console) -> Result<Demo, Error> {
         .map_err(Error::Demo)?;
     let cluster = testbed::Cluster::builder_with_binary(&binary)
         .members(3)
+        // Without fsync there is nothing to see of the disk.
+        .durable(true)
         .start()
         .await
         .map_err(|error| Error::Demo(error.into()))?;

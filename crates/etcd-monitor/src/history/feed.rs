@@ -117,7 +117,7 @@ impl PageSink for Feeds {
                 name = sample.name;
                 verdict = self.choice.of(name);
             }
-            if verdict.keeps(sample.value) {
+            if verdict.keeps(sample.value, sample.series) {
                 let id = page.id(sample.series, || {
                     self.store.describe(family.name, family.kind, &family.help);
                     self.store.series_id(&series_labels(&sample))

@@ -7,18 +7,32 @@ use super::config::{self, Config};
 pub(super) enum Verdict {
     Drop,
     Keep,
-    /// From their first event on: etcd writes some 900 counters of calls that nobody makes.
+    /// From their first event on: etcd writes some 900 counters of calls that nobody makes. Those
+    /// that [`is_base`] are kept at zero too.
     KeepWhenNotZero,
 }
 
 impl Verdict {
-    /// Whether a sample of this value is kept.
-    pub(super) fn keeps(self, value: f64) -> bool {
+    /// Whether a sample of this value of a series, as the page writes it, is kept.
+    pub(super) fn keeps(self, value: f64, series: &str) -> bool {
         match self {
             Self::Drop => false,
             Self::Keep => true,
-            Self::KeepWhenNotZero => value != 0.0,
+            Self::KeepWhenNotZero => value != 0.0 || is_base(series),
         }
+    }
+}
+
+/// Whether a sum of calls, as dashboards make it, would be nothing instead of 0 without this series:
+/// streams that are open are those that began less those that ended, and errors are of codes that
+/// few calls end with. Some 35 series.
+fn is_base(series: &str) -> bool {
+    let is_stream = || series.contains(r#"grpc_type="bidi_stream""#);
+    match series.strip_prefix("grpc_server_handled_total{grpc_code=\"") {
+        Some(rest) => {
+            rest.contains(r#"grpc_method="Range""#) || (rest.starts_with("OK\"") && is_stream())
+        }
+        None => series.starts_with("grpc_server_started_total{") && is_stream(),
     }
 }
 
@@ -80,7 +94,28 @@ mod tests {
             ("grpc_server_handling_seconds_bucket", 0.0, true),
             ("promhttp_metric_handler_requests_total", 9.0, false),
         ] {
-            assert_eq!(usual.of(metric).keeps(value), is_kept, "{metric} {value}");
+            assert_eq!(usual.of(metric).keeps(value, metric), is_kept, "{metric} {value}");
+        }
+    }
+
+    #[test]
+    fn sums_of_calls_have_something_to_begin_with() {
+        let usual = Choice::new(&Config::default());
+        for (name, code, method, kind, is_kept) in [
+            ("handled", "grpc_code=\"OK\",", "Watch", "bidi_stream", true),
+            ("handled", "grpc_code=\"Internal\",", "Watch", "bidi_stream", false),
+            ("handled", "grpc_code=\"Internal\",", "Range", "unary", true),
+            ("handled", "grpc_code=\"Internal\",", "RangeStream", "server_stream", false),
+            ("handled", "grpc_code=\"OK\",", "Put", "unary", false),
+            ("started", "", "LeaseKeepAlive", "bidi_stream", true),
+            ("started", "", "Put", "unary", false),
+            ("msg_sent", "", "Watch", "bidi_stream", false),
+        ] {
+            let name = format!("grpc_server_{name}_total");
+            let series = format!(
+                "{name}{{{code}grpc_method=\"{method}\",grpc_service=\"s\",grpc_type=\"{kind}\"}}"
+            );
+            assert_eq!(usual.of(&name).keeps(0.0, &series), is_kept, "{series}");
         }
     }
 
