@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use testbed::{Cluster, EtcdVersion};
 
@@ -14,19 +15,21 @@ const WINDOW_SECONDS: f64 = 15.0;
 
 const WITHIN: Duration = Duration::from_mins(1);
 
-/// The last value of a figure of one member, over `seconds` up to `to`.
-async fn last_value(
+/// The value of a figure of one member at `at`, with rates over `seconds`; and whether it is of that
+/// moment alone.
+async fn value_at(
     program: &Program,
     metric: &str,
     member: &str,
-    to: &str,
+    at: &str,
     seconds: f64,
-) -> Option<f64> {
+) -> (Option<f64>, bool) {
     let path = format!(
-        "/api/v1/metrics/history?metric={metric}&member={member}&from={to}&to={to}&step={seconds}"
+        "/api/v1/metrics/history?metric={metric}&member={member}&from={at}&to={at}&step={seconds}"
     );
     let history = program.json(&path).await;
-    history["series"][0]["points"].as_array()?.last()?["value"].as_f64()
+    let is_of_moment = !history["promql"].as_str().unwrap().contains('[');
+    (history["series"][0]["points"][0]["value"].as_f64(), is_of_moment)
 }
 
 /// The value of the first series of a query's answer; 0 without one.
@@ -61,21 +64,29 @@ async fn the_history_agrees_with_the_present() {
     under_load(&cluster, long_enough).await;
 
     let current = program.json("/api/v1/metrics/current").await;
+    let members = current["members"].as_array().unwrap();
+    let newest = members.iter().map(|m| m["as_of"].as_str().unwrap().parse::<Timestamp>().unwrap());
+    let newest = newest.max().unwrap().as_millisecond() as f64 / 1_000.0;
+    // Readers see what is on disk, which is a moment later.
+    let path = "/prometheus/api/v1/query?query=min(timestamp(up{member!=%22%22}))";
+    program.until("the pages on disk", WITHIN, path, |answer| first_value(answer) >= newest).await;
+
     let (mut compared, mut wrong) = (0, Vec::new());
-    for member in current["members"].as_array().unwrap() {
+    for member in members {
         let (name, as_of) = (member["member"]["name"].as_str().unwrap(), &member["as_of"]);
         let seconds = member["window_seconds"].as_f64().unwrap() + 0.5;
         for (figure, value) in member["figures"].as_object().unwrap() {
             let Some(value) = value.as_f64() else { continue };
             let as_of = as_of.as_str().unwrap();
-            let found = last_value(&program, figure, name, as_of, seconds).await;
+            let (found, is_of_moment) = value_at(&program, figure, name, as_of, seconds).await;
             // A histogram that began in the window has no rate until it grows again.
             if found.is_none() && figure.starts_with("peer_round_trip_") {
                 continue;
             }
             compared += 1;
-            // The first page may have come before the member's name was known.
-            let tolerance = 0.25 * value.abs() + 1e-9;
+            // The first page may have come before the member's name was known, and times are told
+            // to the millisecond.
+            let tolerance = if is_of_moment { 0.002 } else { 0.25 * value.abs() };
             if found.is_none_or(|found| (found - value).abs() > tolerance) {
                 wrong.push(format!("{name} {figure}: {found:?} in the history, {value} now"));
             }
