@@ -26,6 +26,11 @@ pub(super) async fn build_info(State(shared): State<Shared>) -> Success {
     }))
 }
 
+/// What is known of metrics beside their series: nothing, since only samples are kept.
+pub(super) async fn metadata() -> Success {
+    Success::of_data(&json!({}))
+}
+
 /// There are no rules.
 pub(super) async fn rules() -> Success {
     Success::of_data(&json!({"groups": []}))

@@ -158,6 +158,7 @@ async fn what_there_is_can_be_listed() {
                 {"__name__": "up", "job": "etcd", "member": "m1"},
             ]),
         ),
+        ("metadata?metric=up", json!({})),
         ("rules", json!({"groups": []})),
         ("alerts", json!({"alerts": []})),
     ] {
