@@ -4,7 +4,7 @@
 //! A thousand members share a few hundred shapes, so names cost little, and a matcher is put to
 //! targets and shapes instead of to every series.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use expfmt::Kind;
@@ -76,6 +76,22 @@ impl Catalog {
         }
     }
 
+    pub(crate) fn label_names(&self) -> BTreeSet<String> {
+        let known = self.read();
+        let mut names = BTreeSet::new();
+        for (name, _) in known.labels().flat_map(Labels::iter) {
+            if !names.contains(name) {
+                names.insert(name.to_owned());
+            }
+        }
+        names
+    }
+
+    pub(crate) fn label_values(&self, name: &str) -> BTreeSet<String> {
+        let known = self.read();
+        known.labels().filter_map(|labels| labels.get(name)).map(str::to_owned).collect()
+    }
+
     pub(crate) fn metrics(&self) -> BTreeMap<String, Metric> {
         self.read().metrics.clone()
     }
@@ -85,6 +101,11 @@ impl Catalog {
 const SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_total"];
 
 impl Known {
+    /// Of every target and of every shape.
+    fn labels(&self) -> impl Iterator<Item = &Labels> {
+        self.targets.iter().map(|target| &target.labels).chain(&self.shapes)
+    }
+
     /// The metric that series of this name belong to.
     pub(crate) fn metric(&self, name: &str) -> Option<(&str, &Metric)> {
         let family = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix));

@@ -1,6 +1,6 @@
 //! The store as its users see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -198,6 +198,17 @@ impl Tsdb {
     /// What members said of their metrics: type and meaning by name.
     pub fn metrics(&self) -> BTreeMap<String, Metric> {
         self.inner.shards.catalog.metrics()
+    }
+
+    /// The names of all labels of all series that were ever seen since the store was opened, or that
+    /// are in it; quick, however many series there are.
+    pub fn label_names(&self) -> BTreeSet<String> {
+        self.inner.shards.catalog.label_names()
+    }
+
+    /// The same for the values of one label.
+    pub fn label_values(&self, name: &str) -> BTreeSet<String> {
+        self.inner.shards.catalog.label_values(name)
     }
 
     /// Notes what a metric is; call it before the first [`Self::series_id`] of its series.

@@ -3,8 +3,8 @@
 //! Below `/prometheus/api/v1/`:
 //!
 //! - `query`, `query_range`: PromQL, by GET and by POST
-//! - `series`, `labels`, `label/{name}/values`: what there is
-//! - `status/buildinfo`, `metadata`, `rules`, `alerts`: what Grafana asks for to know whom it talks to
+//! - `series`, `labels`, `label/{name}/values`, `metadata`: what there is
+//! - `status/buildinfo`, `rules`, `alerts`: what Grafana asks for to know whom it talks to
 //!
 //! And `/federate`, also as `/prometheus/federate`: the latest samples, for a Prometheus to scrape.
 
@@ -43,6 +43,7 @@ pub(crate) fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(series::label_values))
         .routes(routes!(federate::federate))
         .routes(routes!(status::build_info))
+        .routes(routes!(status::metadata))
 }
 
 /// The routes with their limits, which are those of queries and not of other requests.
@@ -57,7 +58,6 @@ pub(crate) fn router(config: &Config) -> Router<Shared> {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     described
         .route("/prometheus/federate", axum::routing::get(federate::federate))
-        .route("/prometheus/api/v1/metadata", axum::routing::get(status::metadata))
         .route("/prometheus/api/v1/rules", axum::routing::get(status::rules))
         .route("/prometheus/api/v1/alerts", axum::routing::get(status::alerts))
         .layer(limits)

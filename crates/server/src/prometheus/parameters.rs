@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequest<S> for Parameters {
 
 impl Parameters {
     /// The first value of this name; an empty one is none.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
@@ -118,6 +118,13 @@ impl Parameters {
     pub(super) fn span(&self) -> Result<(i64, i64), Failure> {
         let most = MAX_TIME_MS as i64;
         Ok((self.time("start")?.unwrap_or(-most), self.time("end")?.unwrap_or(most)))
+    }
+
+    /// Whether no series are left out but by time, which is checked and then not looked at: what was
+    /// there once is a right answer for all of time, and nearly one for less.
+    pub(super) fn is_about_everything(&self) -> Result<bool, Failure> {
+        self.span()?;
+        Ok(self.selectors().next().is_none())
     }
 
     /// The texts of the `match[]` parameters.

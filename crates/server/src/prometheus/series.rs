@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use model::series::{Labels, Source as _};
+use tsdb::Tsdb;
 
 use super::failure::Failure;
 use super::json::Success;
 use super::parameters::Parameters;
-use crate::queries::QueryError;
 use crate::state::Shared;
 
 /// The series that satisfy a selector.
@@ -30,10 +30,8 @@ pub(super) async fn series(
         return Err(Failure::bad_data("no match[] parameter provided"));
     }
     let limit = parameters.limit()?;
-    gather(&shared, &parameters, BTreeSet::extend, move |found: &BTreeSet<Labels>| {
-        Success::of_series(found, limit)
-    })
-    .await
+    let write = move |found: &BTreeSet<Labels>| Success::of_series(found, limit);
+    gather(&shared, &parameters, BTreeSet::extend, write).await
 }
 
 /// The names of labels.
@@ -52,6 +50,9 @@ pub(super) async fn labels(
     parameters: Parameters,
 ) -> Result<Success, Failure> {
     let limit = parameters.limit()?;
+    if parameters.is_about_everything()? {
+        return all(&shared, limit, Tsdb::label_names).await;
+    }
     let add = |names: &mut BTreeSet<String>, series: Vec<Labels>| {
         for name in series.iter().flat_map(Labels::iter).map(|(name, _)| name) {
             if !names.contains(name) {
@@ -83,6 +84,9 @@ pub(super) async fn label_values(
         return Err(Failure::bad_data(format!("invalid label name: {name:?}")));
     }
     let limit = parameters.limit()?;
+    if parameters.is_about_everything()? {
+        return all(&shared, limit, move |store| store.label_values(&name)).await;
+    }
     let add = move |values: &mut BTreeSet<String>, series: Vec<Labels>| {
         for value in series.iter().filter_map(|labels| labels.get(&name)) {
             if !values.contains(value) {
@@ -97,17 +101,23 @@ fn texts(texts: &BTreeSet<String>, limit: Option<usize>) -> Success {
     Success::of_texts(texts.iter().map(String::as_str), limit)
 }
 
-/// Adds up what the series of each `match[]` have, or all series without one.
+/// Texts of the whole store, which needs no look at a thousand members' series.
+async fn all(
+    shared: &Shared,
+    limit: Option<usize>,
+    read: impl FnOnce(&Tsdb) -> BTreeSet<String> + Send + 'static,
+) -> Result<Success, Failure> {
+    Ok(shared.queries.run(move |store, _| Ok(texts(&read(store), limit))).await?)
+}
+
+/// Adds up what the series of each `match[]` have.
 async fn gather<T: Ord + Send + 'static>(
     shared: &Shared,
     parameters: &Parameters,
     add: impl Fn(&mut BTreeSet<T>, Vec<Labels>) + Send + 'static,
     write: impl FnOnce(&BTreeSet<T>) -> Success + Send + 'static,
 ) -> Result<Success, Failure> {
-    let mut sets = parameters.matchers()?;
-    if sets.is_empty() {
-        sets.push(Vec::new());
-    }
+    let sets = parameters.matchers()?;
     let (from_ms, to_ms) = parameters.span()?;
     let answer = shared.queries.run(move |store, _| {
         let mut found = BTreeSet::new();
@@ -117,7 +127,7 @@ async fn gather<T: Ord + Send + 'static>(
         }
         Ok(write(&found))
     });
-    answer.await.map_err(|error: QueryError| error.into())
+    Ok(answer.await?)
 }
 
 fn is_label_name(name: &str) -> bool {

@@ -2,8 +2,11 @@
 
 use axum::extract::State;
 use serde_json::json;
+use tsdb::Metric;
 
+use super::failure::Failure;
 use super::json::Success;
+use super::parameters::Parameters;
 use crate::state::Shared;
 
 /// The Prometheus whose API and PromQL this is: Grafana chooses its features by it.
@@ -26,9 +29,30 @@ pub(super) async fn build_info(State(shared): State<Shared>) -> Success {
     }))
 }
 
-/// What is known of metrics beside their series: nothing, since only samples are kept.
-pub(super) async fn metadata() -> Success {
-    Success::of_data(&json!({}))
+/// What members say of their metrics: type and meaning.
+#[utoipa::path(
+    get, path = "/prometheus/api/v1/metadata", tag = "prometheus",
+    params(
+        ("metric" = Option<String>, Query, description = "only this one"),
+        ("limit" = Option<usize>, Query, description = "how many metrics at most; 0 is all"),
+    ),
+    responses((status = 200, description = "As Prometheus 2.42 answers", content_type = "application/json"))
+)]
+pub(super) async fn metadata(
+    State(shared): State<Shared>,
+    parameters: Parameters,
+) -> Result<Success, Failure> {
+    let limit = parameters.limit()?.unwrap_or(usize::MAX);
+    let metric = parameters.get("metric").map(str::to_owned);
+    let answer = shared.queries.run(move |store, _| {
+        let metrics = store.metrics().into_iter();
+        let wanted = metrics.filter(|(name, _)| metric.as_ref().is_none_or(|one| one == name));
+        let data = wanted.take(limit).map(|(name, Metric { kind, help })| {
+            (name, json!([{"type": kind.as_str(), "help": help, "unit": ""}]))
+        });
+        Ok(Success::of_data(&serde_json::Value::Object(data.collect())))
+    });
+    Ok(answer.await?)
 }
 
 /// There are no rules.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use expfmt::Kind;
 use http::{Request, StatusCode};
 use model::series::{Labels, METRIC_NAME};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ const QUERY: &str = "/prometheus/api/v1/query";
 /// A store with one scrape of two members, now; one of them has ended since.
 fn history(directory: &TempDir, at_ms: i64) -> Tsdb {
     let store = Tsdb::open(directory.path(), Options::default()).unwrap();
+    store.describe("up", Kind::Gauge, "Is it?");
     let up = store.series_id(&Labels::new([(METRIC_NAME, "up")]));
     let size = store.series_id(&Labels::new([(METRIC_NAME, "size_total"), ("kind", "a\\b")]));
     for member in ["m1", "m2"] {
@@ -158,7 +160,8 @@ async fn what_there_is_can_be_listed() {
                 {"__name__": "up", "job": "etcd", "member": "m1"},
             ]),
         ),
-        ("metadata?metric=up", json!({})),
+        ("metadata", json!({"up": [{"type": "gauge", "help": "Is it?", "unit": ""}]})),
+        ("metadata?metric=down", json!({})),
         ("rules", json!({"groups": []})),
         ("alerts", json!({"alerts": []})),
     ] {
