@@ -11,6 +11,8 @@ pub mod event;
 pub mod finding;
 pub mod health;
 pub mod id;
+pub mod leader;
+pub mod membership;
 pub mod secret;
 pub mod series;
 pub mod severity;

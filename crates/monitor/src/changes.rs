@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use model::event::EventKind;
 use model::finding::{Finding, MemberRef};
 use model::health::{ClusterState, Health};
+use model::leader::LeaderChange;
+use model::membership::{MembershipChange, MembershipChangeKind};
 use model::severity::Severity;
 
 use crate::event_log::NewEvent;
 use crate::leader::LeaderTransition;
 use crate::picture::Picture;
-use crate::view::{ClusterView, LeaderChange, MemberView, MembershipChange, MembershipChangeKind};
+use crate::view::{ClusterView, MemberView};
 
 /// A state must hold for this many sweeps before its change is told: one lost packet is no news.
 const SETTLING_SWEEPS: u32 = 2;

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::finding::{Finding, MemberRef};
 use model::health::ClusterState;
 use model::id::MemberId;
+use model::membership::MembershipChangeKind;
 
 use crate::changes::{self, Settled};
 use crate::config::Thresholds;
@@ -23,7 +24,7 @@ use crate::membership::MembershipTracker;
 use crate::picture::{self, Picture};
 use crate::sweep::{MemberSweep, Sweep};
 use crate::targets::{self, Configured};
-use crate::view::{ClusterView, MemberView, MembershipChangeKind};
+use crate::view::{ClusterView, MemberView};
 
 /// Pictures that detectors may look back at. Each holds all answers of a sweep, so that a fleet of
 /// hundreds of clusters pays for every one more; what needs a longer view belongs in the figures.

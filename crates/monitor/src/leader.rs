@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::finding::MemberRef;
-
-use crate::view::{LeaderChange, Leadership};
+use model::leader::{LeaderChange, Leadership};
 
 /// Entries kept.
 const HISTORY: usize = 500;

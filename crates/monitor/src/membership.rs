@@ -7,9 +7,9 @@ use etcd::{MemberInfo, MemberList};
 use jiff::Timestamp;
 use model::finding::MemberRef;
 use model::id::MemberId;
+use model::membership::{MembershipChange, MembershipChangeKind};
 
 use crate::sweep::Sweep;
-use crate::view::{MembershipChange, MembershipChangeKind};
 
 /// Entries kept.
 const HISTORY: usize = 500;

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use model::finding::{Finding, MemberRef};
 use model::health::{ClusterState, Health, Role};
 use model::id::{ClusterId, MemberId};
+use model::leader::{LeaderChange, Leadership};
+use model::membership::MembershipChange;
 
 /// A cluster as it was at its last sweep.
 #[derive(Debug, Clone)]
@@ -92,73 +94,6 @@ pub struct Quorum {
     pub margin: i64,
     /// Whether a linearizable read succeeded in the last sweep; `None` when that can't be told.
     pub has_quorum: Option<bool>,
-}
-
-/// Who leads, since when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leadership {
-    /// The leader.
-    pub member: MemberRef,
-    /// The raft term, as the leader reports it (the term of its last applied entry).
-    pub term: u64,
-    /// Since when it leads.
-    pub since: Timestamp,
-    /// Whether we saw the election. If not, it led before we looked, and `since` is when we did.
-    pub seen_elected: bool,
-}
-
-/// One entry of the leader history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaderChange {
-    /// When we saw it.
-    pub at: Timestamp,
-    /// The raft term that the new leader reports; of a loss, the last known.
-    pub term: u64,
-    /// Who led before.
-    pub from: Option<MemberRef>,
-    /// Who leads now; `None`: nobody.
-    pub to: Option<MemberRef>,
-    /// How long there was no leader before this one, as far as sweeps tell; the longest that it may
-    /// have been when the loss fell between two of them; zero for a leadership that was handed over.
-    pub leaderless: Duration,
-}
-
-/// What happened to the member list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MembershipChangeKind {
-    /// A voter or learner was added.
-    Added,
-    /// A member was removed.
-    Removed,
-    /// A learner became a voter.
-    Promoted,
-    /// Its name or URLs changed.
-    Updated,
-}
-
-impl MembershipChangeKind {
-    /// The name in APIs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Removed => "removed",
-            Self::Promoted => "promoted",
-            Self::Updated => "updated",
-        }
-    }
-}
-
-/// One entry of the membership history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MembershipChange {
-    /// When we saw it.
-    pub at: Timestamp,
-    /// What happened.
-    pub kind: MembershipChangeKind,
-    /// To whom.
-    pub member: MemberRef,
-    /// In words, such as `as learner` or the old and new URLs.
-    pub detail: String,
 }
 
 /// A member, or a configured endpoint of which no member is known.

@@ -1,7 +1,8 @@
 //! The leader and its predecessors in answers.
 
 use jiff::Timestamp;
-use monitor::view::{ClusterView, LeaderChange, Leadership};
+use model::leader::{LeaderChange, Leadership};
+use monitor::view::ClusterView;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,6 +1,7 @@
 //! A member in answers.
 
-use monitor::view::{ClusterView, MemberView, MembershipChange};
+use model::membership::MembershipChange;
+use monitor::view::{ClusterView, MemberView};
 use serde::Serialize;
 use utoipa::ToSchema;
 

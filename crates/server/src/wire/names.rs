@@ -3,8 +3,8 @@
 use model::event::EventKind;
 use model::finding::{FindingKind, FindingState, MemberRef};
 use model::health::{ClusterState, Health, Role};
+use model::membership::MembershipChangeKind;
 use model::severity::Severity;
-use monitor::view::MembershipChangeKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
@@ -74,6 +74,5 @@ pub(crate) fn event_kinds() -> Schema {
 
 /// What can happen to a member list.
 pub(crate) fn membership_changes() -> Schema {
-    use MembershipChangeKind::{Added, Promoted, Removed, Updated};
-    words([Added, Removed, Promoted, Updated].map(MembershipChangeKind::as_str))
+    words(MembershipChangeKind::ALL.map(MembershipChangeKind::as_str))
 }

@@ -8,10 +8,9 @@ use jiff::Timestamp;
 use model::finding::{Evidence, Finding, FindingKind, FindingState, MemberRef};
 use model::health::{ClusterState, Health, Role};
 use model::id::{ClusterId, MemberId};
+use model::leader::{LeaderChange, Leadership};
 use model::severity::Severity;
-use monitor::view::{
-    ClusterView, LeaderChange, Leadership, MemberStatus, MemberView, ProbeTimes, Quorum,
-};
+use monitor::view::{ClusterView, MemberStatus, MemberView, ProbeTimes, Quorum};
 
 /// The moment of all samples.
 pub(crate) fn now() -> Timestamp {
