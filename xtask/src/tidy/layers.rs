@@ -9,7 +9,7 @@ use crate::project::{Package, Project};
 /// so that features meet through the vocabulary and the stores and never through each other.
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model", "expfmt", "etcd-proto"]),
-    (1, &["etcd", "promql", "tsdb"]),
+    (1, &["etcd", "promql", "store", "tsdb"]),
     // Real and simulated clusters are used by the program (for `--demo`) and by tests.
     (2, &["monitor", "testbed"]),
     (3, &["server"]),

@@ -1,0 +1,22 @@
+//! Records of what happened: events, leader and membership changes, findings with their life.
+//!
+//! One file holds them all. One thread writes, so that nobody who tells of something waits for the
+//! disk; any number of readers ask for pages, newest first. What was written survives the end of
+//! the process, however it comes. docs/formats/records.md draws the tables. All SQL is in `sqlite`.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod past;
+mod query;
+mod queue;
+mod record;
+mod records;
+mod sqlite;
+mod writer;
+
+pub use error::Error;
+pub use past::Past;
+pub use query::{ChangeQuery, EventQuery, FindingQuery, Page};
+pub use record::Record;
+pub use records::{Options, Records, Stat};

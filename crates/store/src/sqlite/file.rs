@@ -1,0 +1,249 @@
+//! The file: opened, locked, read by many connections, set aside when it is damaged.
+
+use std::fs::{self, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tracing::error;
+
+use super::first_sequence;
+use super::migrations::{Outcome, STEPS, migrate};
+use crate::error::Error;
+
+const SETTINGS: &str = "
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA cache_size = -1024;
+    PRAGMA journal_size_limit = 4194304;
+";
+
+/// Only we write, so a wait is for a checkpoint's moment.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Connections that are kept for the next reader.
+const IDLE: usize = 4;
+
+/// The file.
+pub(crate) struct File {
+    path: PathBuf,
+    /// Held as long as the store is open. Beside the file: closing a handle on the file itself
+    /// would drop SQLite's own locks.
+    _lock: fs::File,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Which file it is that has this name: one more each time that it is set aside.
+    generation: u64,
+    idle: Vec<Connection>,
+    /// The generation that a reader found damaged, and how.
+    suspect: Option<(u64, String)>,
+    damage: Vec<String>,
+}
+
+impl File {
+    /// Opens the file or makes it, and says which number the next event has. A damaged one is set
+    /// aside.
+    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<(Self, u64), Error> {
+        let file = Self { path: path.to_owned(), _lock: lock(path)?, state: Mutex::default() };
+        match file.prepare() {
+            Ok(first) => Ok((file, first)),
+            Err(Error::Sql { source, .. }) if is_no_file_of_ours(&source) => {
+                file.set_aside(&file.problem(source))?;
+                file.prepare()?;
+                let above_all_before = now.as_millisecond().unsigned_abs().max(1);
+                Ok((file, above_all_before))
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What an error of SQLite means for this file.
+    pub(crate) fn problem(&self, source: rusqlite::Error) -> Error {
+        Error::Sql { path: self.path.clone(), source }
+    }
+
+    fn prepare(&self) -> Result<u64, Error> {
+        let mut connection = self.connect()?;
+        let sql = |source| self.problem(source);
+        let first = first_sequence(&mut connection).map_err(sql)?;
+        // Every table and column is there, or this fails.
+        for (table, column) in [
+            ("event", "message"),
+            ("leader_change", "leaderless"),
+            ("leadership", "seen_elected"),
+            ("membership_change", "detail"),
+            ("finding", "next_steps"),
+        ] {
+            connection.prepare(&format!("SELECT {column} FROM {table}")).map_err(sql)?;
+        }
+        Ok(first)
+    }
+
+    /// A connection of one's own; makes the file and its tables where there are none.
+    pub(crate) fn connect(&self) -> Result<Connection, Error> {
+        let sql = |source| self.problem(source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(sql)?;
+        connection.busy_timeout(BUSY).map_err(sql)?;
+        connection.execute_batch(SETTINGS).map_err(sql)?;
+        match migrate(&mut connection, &STEPS).map_err(sql)? {
+            Outcome::Done => Ok(connection),
+            Outcome::Newer(found) => {
+                let known = STEPS.len() as i64;
+                Err(Error::Newer { path: self.path.clone(), found, known })
+            }
+        }
+    }
+
+    /// A connection that writes nothing, not even settings, so that it can be had while the disk is
+    /// full or another connection writes.
+    fn connect_to_read(&self) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sql = |source| self.problem(source);
+        match Connection::open_with_flags(&self.path, flags) {
+            // It was set aside, and there is no new one yet.
+            Err(source) if source.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+                self.connect()
+            }
+            Err(source) => Err(sql(source)),
+            Ok(connection) => {
+                connection.busy_timeout(BUSY).map_err(sql)?;
+                connection.execute_batch("PRAGMA cache_size = -1024").map_err(sql)?;
+                Ok(connection)
+            }
+        }
+    }
+
+    /// Reads with a connection that is kept for the next one.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let (generation, idle) = {
+            let mut state = self.state();
+            (state.generation, state.idle.pop())
+        };
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect_to_read()?,
+        };
+        // One state of the file for all that is read.
+        let outcome = connection
+            .unchecked_transaction()
+            .and_then(|_snapshot| read(&connection))
+            .map_err(|source| self.problem(source));
+        let mut state = self.state();
+        match &outcome {
+            Err(problem) if problem.is_damage() => {
+                state.suspect = Some((generation, problem_text(problem)));
+            }
+            _ if state.generation == generation && state.idle.len() < IDLE => {
+                state.idle.push(connection);
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Sets the file aside that a reader found damaged, if it is still there.
+    pub(crate) fn set_aside_suspect(&self) -> Result<(), Error> {
+        let suspect = {
+            let mut state = self.state();
+            let generation = state.generation;
+            state.suspect.take().filter(|(damaged, _)| *damaged == generation)
+        };
+        suspect.map_or(Ok(()), |(_, reason)| self.rename(&reason))
+    }
+
+    /// Renames a damaged file, so that a person may look at it and a new one can be begun.
+    pub(crate) fn set_aside(&self, problem: &Error) -> Result<(), Error> {
+        self.rename(&problem_text(problem))
+    }
+
+    fn rename(&self, reason: &str) -> Result<(), Error> {
+        let path = &self.path;
+        let mut state = self.state();
+        state.generation += 1;
+        state.idle.clear();
+        let aside = (0..).map(|n| path.with_extension(format!("damaged-{n}")));
+        let aside = aside.into_iter().find(|aside| !aside.exists()).unwrap_or_default();
+        for beside in [path.with_extension("db-wal"), path.with_extension("db-shm")] {
+            let _ = fs::remove_file(beside);
+        }
+        fs::rename(path, &aside).map_err(|source| Error::Io {
+            what: "set aside",
+            path: path.clone(),
+            source,
+        })?;
+        let what = format!("{reason}; it is kept as {}", aside.display());
+        error!(what, "records are damaged");
+        state.damage.push(what);
+        Ok(())
+    }
+
+    /// What was set aside, and why.
+    pub(crate) fn damage(&self) -> Vec<String> {
+        self.state().damage.clone()
+    }
+
+    /// The file and what SQLite keeps beside it.
+    pub(crate) fn bytes(&self) -> u64 {
+        let paths = [self.path.clone(), self.path.with_extension("db-wal")];
+        paths.iter().map(|path| fs::metadata(path).map_or(0, |found| found.len())).sum()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn problem_text(problem: &Error) -> String {
+    match std::error::Error::source(problem) {
+        Some(source) => format!("{problem}: {source}"),
+        None => problem.to_string(),
+    }
+}
+
+/// Whether the file that was just opened is none that we made. Tables that are not as we make them
+/// are no error of SQLite's, but of its user's.
+fn is_no_file_of_ours(problem: &rusqlite::Error) -> bool {
+    matches!(
+        problem.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::Unknown
+                | ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+        )
+    ) || problem.sqlite_error_code().is_none()
+}
+
+fn lock(records: &Path) -> Result<fs::File, Error> {
+    let path = records.with_extension("lock");
+    let io = |what| {
+        let path = path.clone();
+        move |source| Error::Io { what, path, source }
+    };
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(io("make the directory of"))?;
+    }
+    let file = fs::File::create(&path).map_err(io("make"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: records.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
+    }
+}
