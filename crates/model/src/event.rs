@@ -89,7 +89,7 @@ impl fmt::Display for EventKind {
 /// One change, as history and stream tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Grows by one per event of this process; orders events and resumes a stream.
+    /// Grows with each event, over restarts too; orders events and resumes a stream.
     pub sequence: u64,
     /// When we saw it.
     pub at: Timestamp,

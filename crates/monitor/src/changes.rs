@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use etcd::AlarmKind;
 use jiff::Timestamp;
 use model::event::EventKind;
-use model::finding::{Finding, MemberRef};
+use model::finding::{Finding, FindingKind, MemberRef};
 use model::health::{ClusterState, Health};
 use model::leader::LeaderChange;
 use model::membership::{MembershipChange, MembershipChangeKind};
 use model::severity::Severity;
 
 use crate::event_log::NewEvent;
+use crate::findings::Turn;
 use crate::leader::LeaderTransition;
 use crate::picture::Picture;
 use crate::view::{ClusterView, MemberView};
@@ -21,7 +23,13 @@ const SETTLING_SWEEPS: u32 = 2;
 /// A transition of the leader. The first sighting is told too: it is where the record begins.
 pub(crate) fn of_leader(transition: &LeaderTransition) -> Option<NewEvent> {
     match transition {
-        LeaderTransition::FirstSeen(_) => None,
+        LeaderTransition::FirstSeen(_) | LeaderTransition::Amended(_) => None,
+        LeaderTransition::ElectedUnwatched(change) => Some(NewEvent {
+            kind: EventKind::LeaderElected,
+            severity: Severity::Warning,
+            member: change.to.clone(),
+            message: format!("{}, since before the monitor was started", elected(change)),
+        }),
         LeaderTransition::Lost(change) => Some(NewEvent {
             kind: EventKind::LeaderLost,
             severity: Severity::Critical,
@@ -78,8 +86,17 @@ pub(crate) fn of_membership(change: &MembershipChange) -> NewEvent {
     }
 }
 
-/// A finding that is believed now.
-pub(crate) fn of_opened(finding: &Finding) -> NewEvent {
+/// What became of a finding.
+pub(crate) fn of_finding(turn: &Turn) -> Option<NewEvent> {
+    match turn {
+        Turn::Opened(finding) => Some(of_opened(finding)),
+        Turn::Changed(_) => None,
+        Turn::Closed(finding) => Some(of_closed(finding)),
+        Turn::Gone(finding) => Some(of_gone(finding)),
+    }
+}
+
+fn of_opened(finding: &Finding) -> NewEvent {
     NewEvent {
         kind: EventKind::FindingOpened,
         severity: finding.severity,
@@ -88,8 +105,7 @@ pub(crate) fn of_opened(finding: &Finding) -> NewEvent {
     }
 }
 
-/// A finding that is over.
-pub(crate) fn of_closed(finding: &Finding) -> NewEvent {
+fn of_closed(finding: &Finding) -> NewEvent {
     let lasted = finding
         .closed_at
         .map(|at| at.duration_since(finding.since).as_secs_f64())
@@ -99,6 +115,15 @@ pub(crate) fn of_closed(finding: &Finding) -> NewEvent {
         severity: Severity::Info,
         member: finding.member.clone(),
         message: format!("over after {lasted:.0} s: {}", finding.summary),
+    }
+}
+
+fn of_gone(finding: &Finding) -> NewEvent {
+    NewEvent {
+        kind: EventKind::FindingClosed,
+        severity: Severity::Info,
+        member: finding.member.clone(),
+        message: format!("over since before the monitor was started: {}", finding.summary),
     }
 }
 
@@ -156,6 +181,21 @@ impl<T: Copy + PartialEq> Slot<T> {
 }
 
 impl Settled {
+    /// Nothing was told but the alarms that findings from before are about.
+    pub(crate) fn with_past(open: &[Finding]) -> Self {
+        let mut settled = Self::default();
+        for finding in open {
+            let alarm = match finding.kind {
+                FindingKind::Nospace => AlarmKind::Nospace,
+                FindingKind::CorruptAlarm => AlarmKind::Corrupt,
+                _ => continue,
+            };
+            let Some(id) = finding.member.as_ref().and_then(|member| member.id) else { continue };
+            settled.members.entry(id.to_string()).or_default().alarms.push(alarm.to_string());
+        }
+        settled
+    }
+
     /// What `view` changes, and remembers it.
     pub(crate) fn changes(&mut self, view: &ClusterView, picture: &Picture) -> Vec<NewEvent> {
         let mut events = Vec::new();

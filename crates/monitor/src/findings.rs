@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::finding::{Finding, FindingKind, FindingState, MemberRef};
+use model::finding::{Evidence, Finding, FindingKind, FindingState, MemberRef};
 use model::id::MemberId;
 use model::severity::Severity;
 
@@ -39,6 +39,8 @@ struct Entry {
     finding: Arc<Finding>,
     seen: u32,
     missed: u32,
+    /// Open when the monitor last ran, and not seen since its start.
+    is_remembered: bool,
 }
 
 /// What became of findings in one sweep.
@@ -46,13 +48,45 @@ struct Entry {
 pub enum Turn {
     /// A finding is believed now.
     Opened(Arc<Finding>),
+    /// An open finding is worse or better than it was, or has other words.
+    Changed(Arc<Finding>),
     /// A finding is over.
     Closed(Arc<Finding>),
+    /// A finding was open when the monitor last ran, and is not there any more.
+    Gone(Arc<Finding>),
+}
+
+impl Turn {
+    /// The finding as it is now.
+    pub fn into_finding(self) -> Arc<Finding> {
+        match self {
+            Self::Opened(finding)
+            | Self::Changed(finding)
+            | Self::Closed(finding)
+            | Self::Gone(finding) => finding,
+        }
+    }
 }
 
 impl FindingBook {
-    /// Takes what the detectors saw in a sweep at `now`.
-    pub fn observe(&mut self, conditions: Vec<Condition>, now: Timestamp) -> Vec<Turn> {
+    /// A book with what was open when the monitor last ran. Until it is seen again it is clearing.
+    pub fn with_past(open: Vec<Finding>) -> Self {
+        let entry = |finding: Finding| {
+            let key = key(finding.kind, finding.member.as_ref());
+            let finding = Arc::new(Finding { state: FindingState::Clearing, ..finding });
+            (key, Entry { finding, seen: 0, missed: 0, is_remembered: true })
+        };
+        Self { entries: open.into_iter().map(entry).collect(), closed: VecDeque::new() }
+    }
+
+    /// Takes what the detectors saw in a sweep at `now`. After a complete sweep, what is only
+    /// remembered and not seen is over.
+    pub fn observe(
+        &mut self,
+        conditions: Vec<Condition>,
+        is_complete: bool,
+        now: Timestamp,
+    ) -> Vec<Turn> {
         let mut turns = Vec::new();
         let mut seen = BTreeMap::new();
         for condition in conditions {
@@ -64,7 +98,7 @@ impl FindingBook {
         let missed: Vec<Key> =
             self.entries.keys().filter(|key| !seen.contains_key(key)).cloned().collect();
         for key in missed {
-            self.miss(&key, now, &mut turns);
+            self.miss(&key, is_complete, now, &mut turns);
         }
         turns
     }
@@ -94,34 +128,54 @@ impl FindingBook {
             if raise <= 1 {
                 open(&mut finding, now, turns);
             }
-            let entry = Entry { finding: Arc::new(finding), seen: 1, missed: 0 };
+            let finding = Arc::new(finding);
+            let entry = Entry { finding, seen: 1, missed: 0, is_remembered: false };
             self.entries.insert(key.clone(), entry);
             return;
         };
         entry.seen = entry.seen.saturating_add(1);
         entry.missed = 0;
+        entry.is_remembered = false;
         let before = &entry.finding;
         let mut after = finding(condition, before.since);
         let was_open = before.opened_at.is_some();
         if was_open && before.kind == after.kind {
             after.opened_at = before.opened_at;
             after.state = FindingState::Open;
+            if (after.severity, &after.summary) != (before.severity, &before.summary) {
+                turns.push(Turn::Changed(Arc::new(after.clone())));
+            }
         } else if entry.seen >= raise {
             if was_open {
                 close(before, now, &mut self.closed, turns);
             }
             open(&mut after, now, turns);
+        } else if was_open {
+            // What it is called instead is not believed yet.
+            after = Finding { state: FindingState::Open, ..(**before).clone() };
         }
         if *entry.finding != after {
             entry.finding = Arc::new(after);
         }
     }
 
-    fn miss(&mut self, key: &Key, now: Timestamp, turns: &mut Vec<Turn>) {
+    fn miss(&mut self, key: &Key, is_complete: bool, now: Timestamp, turns: &mut Vec<Turn>) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.seen = 0;
-        entry.missed += 1;
-        if entry.finding.opened_at.is_none() {
+        entry.missed = entry.missed.saturating_add(1);
+        if entry.is_remembered {
+            if is_complete {
+                let over = over(
+                    &entry.finding,
+                    now,
+                    "not there any more in the first complete sweep after the monitor was started: \
+                     it ended before that, at a time that nobody saw",
+                );
+                keep_closed(&mut self.closed, &over);
+                turns.push(Turn::Gone(over));
+                self.entries.remove(key);
+            }
+        } else if entry.finding.opened_at.is_none() {
             self.entries.remove(key);
         } else if entry.missed >= hysteresis(entry.finding.kind).clear {
             close(&entry.finding, now, &mut self.closed, turns);
@@ -177,9 +231,24 @@ fn close(
 ) {
     let over = Finding { state: FindingState::Closed, closed_at: Some(now), ..finding.clone() };
     let over = Arc::new(over);
-    closed.truncate(CLOSED - 1);
-    closed.push_front(Arc::clone(&over));
+    keep_closed(closed, &over);
     turns.push(Turn::Closed(over));
+}
+
+fn keep_closed(closed: &mut VecDeque<Arc<Finding>>, over: &Arc<Finding>) {
+    closed.truncate(CLOSED - 1);
+    closed.push_front(Arc::clone(over));
+}
+
+/// The finding as one that is over though nobody saw its end; `why` goes to its evidence.
+pub(crate) fn over(finding: &Finding, now: Timestamp, why: &str) -> Arc<Finding> {
+    let mut over = Finding { state: FindingState::Closed, closed_at: Some(now), ..finding.clone() };
+    over.evidence.push(Evidence {
+        at: now,
+        source: "etcd-monitor".to_owned(),
+        observed: why.to_owned(),
+    });
+    Arc::new(over)
 }
 
 #[cfg(test)]
@@ -209,14 +278,19 @@ mod tests {
         let mut words = Vec::new();
         for (second, seen) in (0..).zip(sweeps) {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
-            for turn in book.observe(seen.iter().map(|kind| condition(*kind)).collect(), now) {
-                words.push(match turn {
-                    Turn::Opened(finding) => format!("{second}s opened {}", finding.kind),
-                    Turn::Closed(finding) => format!("{second}s closed {}", finding.kind),
-                });
-            }
+            let conditions = seen.iter().map(|kind| condition(*kind)).collect();
+            words.extend(book.observe(conditions, true, now).iter().map(|t| word(second, t)));
         }
         (words, book)
+    }
+
+    fn word(second: i64, turn: &Turn) -> String {
+        match turn {
+            Turn::Opened(finding) => format!("{second}s opened {}", finding.kind),
+            Turn::Changed(finding) => format!("{second}s changed {}", finding.kind),
+            Turn::Closed(finding) => format!("{second}s closed {}", finding.kind),
+            Turn::Gone(finding) => format!("{second}s gone {}", finding.kind),
+        }
     }
 
     const DOWN: Option<FindingKind> = Some(FindingKind::MemberDown);
@@ -258,5 +332,51 @@ mod tests {
             ]
         );
         assert_eq!(book.active()[0].since, Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn another_name_for_an_open_finding_closes_it_only_when_it_is_believed() {
+        let (words, book) = turns(&[DOWN, DOWN, DOWN, None, UNREACHABLE, DOWN]);
+        assert_eq!(words, ["2s opened member_down"]);
+        assert_eq!(book.active()[0].state, FindingState::Open);
+        let (words, _) = turns(&[DOWN, DOWN, DOWN, None, UNREACHABLE, UNREACHABLE, UNREACHABLE]);
+        let ends = ["6s closed member_down", "6s opened member_unreachable"];
+        assert_eq!(words[1..], ends);
+    }
+
+    /// An open finding after a restart: what becomes of it in each sweep, complete or not.
+    fn remembered(sweeps: &[(Option<FindingKind>, bool)]) -> (Vec<String>, FindingBook) {
+        let (_, before) = turns(&[DOWN, DOWN, DOWN]);
+        let open = before.active().iter().map(|finding| (**finding).clone()).collect();
+        let mut book = FindingBook::with_past(open);
+        let mut words = Vec::new();
+        for (second, (seen, is_complete)) in (100..).zip(sweeps) {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+            let conditions = seen.iter().map(|kind| condition(*kind)).collect();
+            let turns = book.observe(conditions, *is_complete, now);
+            words.extend(turns.iter().map(|turn| word(second, turn)));
+        }
+        (words, book)
+    }
+
+    #[test]
+    fn a_finding_that_is_still_there_after_a_restart_keeps_its_start() {
+        let (words, book) = remembered(&[(None, false), (UNREACHABLE, true), (DOWN, true)]);
+        assert!(words.is_empty(), "{words:?}");
+        let finding = &book.active()[0];
+        assert_eq!((finding.state, finding.since), (FindingState::Open, Timestamp::UNIX_EPOCH));
+        assert_eq!(remembered(&[(DOWN, true), (None, true)]).0, [""; 0]);
+    }
+
+    #[test]
+    fn a_finding_that_is_gone_after_a_restart_is_over_with_the_first_complete_sweep() {
+        let (words, book) = remembered(&[(None, false), (None, false), (None, true)]);
+        assert_eq!(words, ["102s gone member_down"]);
+        let closed = book.closed().next().unwrap();
+        assert_eq!(closed.closed_at.map(Timestamp::as_second), Some(102));
+        assert!(closed.evidence.last().unwrap().observed.contains("nobody saw"));
+        let (words, book) = remembered(&[(None, false)]);
+        assert!(words.is_empty());
+        assert_eq!(book.active()[0].state, FindingState::Clearing);
     }
 }

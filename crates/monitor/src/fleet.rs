@@ -8,14 +8,18 @@ use std::time::Duration;
 use etcd::Connector;
 use model::clock::Clock;
 use model::finding::{Finding, MemberRef};
+use model::leader::LeaderChange;
+use model::membership::MembershipChange;
+use store::{ChangeQuery, FindingQuery, Page, Past, Records};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::cluster::{self, Watch};
 use crate::config::ClusterConfig;
 use crate::event_log::EventLog;
+use crate::findings;
 use crate::judge::Judge;
 use crate::latency::{Probe, ProbeHistogram};
 use crate::record::{MemberLatencies, MemberMetrics, Record};
@@ -41,6 +45,7 @@ pub struct Fleet {
 struct Inner {
     clock: Arc<dyn Clock>,
     events: Arc<EventLog>,
+    records: Option<Records>,
     sink: Option<Arc<dyn PageSink>>,
     scrape_permits: Arc<Semaphore>,
     clusters: Mutex<BTreeMap<String, Running>>,
@@ -68,15 +73,21 @@ pub struct Applied {
 impl Fleet {
     /// A fleet without clusters.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::with_sink(clock, None)
+        Self::with_stores(clock, None, None)
     }
 
-    /// A fleet without clusters whose pages of metrics also go to `sink`.
-    pub fn with_sink(clock: Arc<dyn Clock>, sink: Option<Arc<dyn PageSink>>) -> Self {
+    /// A fleet without clusters. What happens also goes to `records`, and goes on where they end;
+    /// pages of metrics also go to `sink`.
+    pub fn with_stores(
+        clock: Arc<dyn Clock>,
+        records: Option<Records>,
+        sink: Option<Arc<dyn PageSink>>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 clock,
-                events: Arc::default(),
+                events: records.as_ref().map(EventLog::with_records).unwrap_or_default(),
+                records,
                 sink,
                 scrape_permits: Arc::new(Semaphore::new(SCRAPES_AT_ONCE)),
                 clusters: Mutex::default(),
@@ -114,7 +125,96 @@ impl Fleet {
             cluster.record.forget_all();
             applied.removed.push(name);
         }
+        self.abandon_findings(running.keys().cloned().collect());
         applied
+    }
+
+    /// Closes the findings on record of clusters that are not watched: nobody will see their end.
+    fn abandon_findings(&self, watched: Vec<String>) {
+        let Some(records) = self.inner.records.clone() else { return };
+        let now = self.inner.clock.now();
+        tokio::task::spawn_blocking(move || {
+            let open = FindingQuery { is_closed: Some(false), ..FindingQuery::default() };
+            match records.findings(&open, usize::MAX) {
+                Ok(page) => {
+                    for (cluster, finding) in page.items {
+                        if !watched.contains(&cluster) {
+                            let why = "the cluster is not watched any more";
+                            let finding = findings::over(&finding, now, why);
+                            records.put(store::Record::Finding { cluster, finding });
+                        }
+                    }
+                }
+                Err(error) => warn!(%error, "findings on record cannot be read"),
+            }
+        });
+    }
+
+    /// The findings that are over and wanted, each with its cluster, those opened last first; at
+    /// most `limit`. Reads the disk; without records, the last ones of the clusters that are watched.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn closed_findings(
+        &self,
+        query: &FindingQuery,
+        limit: usize,
+    ) -> Result<Page<(String, Arc<Finding>)>, store::Error> {
+        let query = FindingQuery { is_closed: Some(true), ..query.clone() };
+        if let Some(records) = &self.inner.records {
+            return records.findings(&query, limit);
+        }
+        let mut items: Vec<_> = self
+            .clusters()
+            .iter()
+            .flat_map(|cluster| {
+                let name = cluster.name();
+                let closed = cluster.record.closed_findings();
+                closed.iter().map(|f| (name.clone(), Arc::clone(f))).collect::<Vec<_>>()
+            })
+            .filter(|(cluster, finding)| query.accepts(cluster, finding))
+            .collect();
+        items.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.opened_at));
+        items.truncate(limit);
+        Ok(Page { items, next_before: None })
+    }
+
+    /// The changes of a cluster's leader, newest first, at most `limit`. Reads the disk; without
+    /// records, the last ones.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn leader_changes(
+        &self,
+        query: &ChangeQuery,
+        limit: usize,
+    ) -> Result<Page<LeaderChange>, store::Error> {
+        if let Some(records) = &self.inner.records {
+            return records.leader_changes(query, limit);
+        }
+        let history = self.cluster(&query.cluster).map(|c| Arc::clone(&c.view().leader_history));
+        let history = history.unwrap_or_default();
+        let wanted = history.iter().filter(|change| query.accepts(change.at));
+        Ok(Page { items: wanted.take(limit).cloned().collect(), next_before: None })
+    }
+
+    /// What happened to a cluster's member list, newest first, at most `limit`. Reads the disk;
+    /// without records, the last changes.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn membership_changes(
+        &self,
+        query: &ChangeQuery,
+        limit: usize,
+    ) -> Result<Page<MembershipChange>, store::Error> {
+        if let Some(records) = &self.inner.records {
+            return records.membership_changes(query, limit);
+        }
+        let cluster = self.cluster(&query.cluster);
+        let history = cluster.map(|c| Arc::clone(&c.view().membership_history)).unwrap_or_default();
+        let wanted = history.iter().filter(|change| query.accepts(change.at));
+        Ok(Page { items: wanted.take(limit).cloned().collect(), next_before: None })
     }
 
     /// The clusters, by name.
@@ -152,7 +252,8 @@ impl Fleet {
     fn start(&self, config: Arc<ClusterConfig>) -> Running {
         let clock = Arc::clone(&self.inner.clock);
         let events = Arc::clone(&self.inner.events);
-        let record = Arc::new(Record::new(clock, events, self.inner.sink.clone(), config));
+        let (records, sink) = (self.inner.records.clone(), self.inner.sink.clone());
+        let record = Arc::new(Record::new(clock, events, records, sink, config));
         self.launch(record, None)
     }
 
@@ -195,7 +296,7 @@ async fn supervise(
                 judge.rebrief(brief);
                 judge
             }
-            None => Judge::new(brief),
+            None => Judge::new(brief, past(&record).await),
         };
         match Connector::new(config.client()) {
             Ok(connector) => {
@@ -216,11 +317,18 @@ async fn supervise(
         }
         tokio::select! {
             () = stop.cancelled() => {
-                return judge.unwrap_or_else(|| Judge::new(cluster::brief(&config)));
+                return judge.unwrap_or_else(|| Judge::new(cluster::brief(&config), Past::default()));
             }
             () = tokio::time::sleep(RESTART_AFTER) => {}
         }
     }
+}
+
+/// What was recorded of a cluster before.
+async fn past(record: &Arc<Record>) -> Past {
+    let record = Arc::clone(record);
+    // An error says that it panicked, which the log has.
+    tokio::task::spawn_blocking(move || record.past()).await.unwrap_or_default()
 }
 
 /// Reads what is known of one cluster.
@@ -258,11 +366,6 @@ impl ClusterHandle {
     /// The same as histograms since the start, for the exporter.
     pub fn probe_histograms(&self) -> Vec<(MemberRef, Probe, ProbeHistogram)> {
         self.record.probe_histograms()
-    }
-
-    /// Findings that are over, newest first; bounded.
-    pub fn closed_findings(&self) -> Arc<Vec<Arc<Finding>>> {
-        self.record.closed_findings()
     }
 
     /// How well its schedule is kept.

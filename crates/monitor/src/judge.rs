@@ -12,6 +12,7 @@ use model::finding::{Finding, MemberRef};
 use model::health::ClusterState;
 use model::id::MemberId;
 use model::membership::MembershipChangeKind;
+use store::{Past, Record};
 
 use crate::changes::{self, Settled};
 use crate::config::Thresholds;
@@ -22,7 +23,7 @@ use crate::health::{self, ClusterFacts, Known, Memory};
 use crate::leader::{LeaderSighting, LeaderTracker};
 use crate::membership::MembershipTracker;
 use crate::picture::{self, Picture};
-use crate::sweep::{MemberSweep, Sweep};
+use crate::sweep::{MemberSweep, Outcome, Sweep};
 use crate::targets::{self, Configured};
 use crate::view::{ClusterView, MemberView};
 
@@ -67,13 +68,15 @@ pub struct Verdict {
     pub view: ClusterView,
     /// What changed, in order.
     pub events: Vec<NewEvent>,
+    /// What is to be recorded beside the events.
+    pub records: Vec<Record>,
     /// Whether nothing looks wrong or undecided: the next sweep may take its time.
     pub is_calm: bool,
 }
 
 impl Judge {
-    /// A judge that has seen nothing yet.
-    pub fn new(brief: Brief) -> Self {
+    /// A judge that has seen nothing yet, and knows what was recorded before.
+    pub fn new(brief: Brief, past: Past) -> Self {
         Self {
             brief,
             identities: BTreeMap::new(),
@@ -81,11 +84,11 @@ impl Judge {
             memories: BTreeMap::new(),
             alarms: Vec::new(),
             has_quorum: None,
-            leader: LeaderTracker::default(),
-            membership: MembershipTracker::default(),
-            findings: FindingBook::default(),
+            leader: LeaderTracker::with_past(past.leadership, past.leader_changes, past.elections),
+            membership: MembershipTracker::with_past(past.membership_changes),
+            settled: Settled::with_past(&past.open_findings),
+            findings: FindingBook::with_past(past.open_findings),
             window: Vec::new(),
-            settled: Settled::default(),
         }
     }
 
@@ -118,30 +121,42 @@ impl Judge {
     /// Judges `sweep`. `slowest` is the slowest probe of the last minute, by the median.
     pub fn advance(&mut self, sweep: Sweep, slowest: Option<(String, Duration)>) -> Verdict {
         let now = sweep.closed_at;
-        let mut events = Vec::new();
+        let cluster = self.brief.name.clone();
+        let (mut events, mut records) = (Vec::new(), Vec::new());
         self.remember(&sweep);
         for change in self.membership.observe(&sweep, now) {
             if change.kind == MembershipChangeKind::Removed {
                 self.retire(&change.member);
             }
             events.push(changes::of_membership(&change));
+            records.push(Record::MembershipChange { cluster: cluster.clone(), change });
         }
         let picture = self.picture(sweep);
         let leader = self.leader.current().and_then(|leader| picture.member(leader.member.id?));
         let is_gone = leader.is_some_and(|member| member.is_reachable == Some(false));
         for transition in self.leader.observe(&picture.leader, is_gone, now) {
             events.extend(changes::of_leader(&transition));
+            if let Some(change) = transition.into_change() {
+                records.push(Record::LeaderChange { cluster: cluster.clone(), change });
+            }
+        }
+        if let Some(leadership) = self.leader.changed() {
+            records.push(Record::Leadership { cluster: cluster.clone(), leadership });
         }
         self.window.push(picture);
         if self.window.len() > WINDOW {
             self.window.remove(0);
         }
-        events.extend(self.detect(now));
+        for turn in self.detect(now) {
+            events.extend(changes::of_finding(&turn));
+            records
+                .push(Record::Finding { cluster: cluster.clone(), finding: turn.into_finding() });
+        }
         let view = self.view(slowest);
         let picture = self.window.last().expect("invariant: a picture was pushed above");
         events.extend(self.settled.changes(&view, picture));
         let is_calm = self.is_calm(&view);
-        Verdict { view, events, is_calm }
+        Verdict { view, events, records, is_calm }
     }
 
     fn newest(&self) -> &Picture {
@@ -243,17 +258,11 @@ impl Judge {
         views
     }
 
-    fn detect(&mut self, now: Timestamp) -> Vec<NewEvent> {
+    fn detect(&mut self, now: Timestamp) -> Vec<Turn> {
         let window = Window { cluster: &self.brief.name, pictures: &self.window };
         let conditions = DETECTORS.iter().flat_map(|detect| detect(&window)).collect();
-        let turns = self.findings.observe(conditions, now);
-        turns
-            .iter()
-            .map(|turn| match turn {
-                Turn::Opened(finding) => changes::of_opened(finding),
-                Turn::Closed(finding) => changes::of_closed(finding),
-            })
-            .collect()
+        let is_complete = is_complete(self.newest());
+        self.findings.observe(conditions, is_complete, now)
     }
 
     fn view(&self, slowest: Option<(String, Duration)>) -> ClusterView {
@@ -315,6 +324,18 @@ impl Judge {
                 .iter()
                 .all(|member| member.status.waiting.is_none() || self.is_deserted(member))
     }
+}
+
+/// Whether a sweep shows all that detectors look at: every member has answered or failed to, some
+/// member has told the alarms, and it is known whether there is a quorum.
+fn is_complete(picture: &Picture) -> bool {
+    let is_asked = |member: &MemberView| {
+        let said = picture.sweep_of(member);
+        said.is_some_and(|said| !matches!(said.status.outcome(), Outcome::NotYet))
+    };
+    picture.members.iter().all(|member| member.endpoint.is_none() || is_asked(member))
+        && picture.sweep.members.iter().any(|member| member.alarms.answer().is_some())
+        && picture::has_quorum(&picture.sweep).is_some()
 }
 
 fn alarms_of(alarms: &[Alarm], id: MemberId) -> Vec<AlarmKind> {

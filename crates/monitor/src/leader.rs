@@ -9,7 +9,7 @@ use model::finding::MemberRef;
 use model::leader::{LeaderChange, Leadership};
 
 /// Entries kept.
-const HISTORY: usize = 500;
+pub(crate) const HISTORY: usize = 500;
 
 /// For this many sweeps after an election a rising term belongs to that election: a new leader
 /// reports the old term until its first entry is applied (6–82 ms measured).
@@ -36,6 +36,10 @@ pub struct LeaderTracker {
     settling: u32,
     history: Arc<VecDeque<LeaderChange>>,
     changes: u64,
+    /// Who led when the monitor last ran, until a sweep tells who leads now.
+    remembered: Option<Leadership>,
+    /// What [`Self::saved`] was told last.
+    saved: Option<Leadership>,
 }
 
 #[derive(Debug)]
@@ -52,11 +56,43 @@ pub enum LeaderTransition {
     FirstSeen(Leadership),
     /// A new leader, or the same one elected again.
     Elected(LeaderChange),
+    /// Another leader than when the monitor last ran, or another term: elected while nobody watched.
+    ElectedUnwatched(LeaderChange),
     /// Nobody leads any more.
     Lost(LeaderChange),
+    /// The term of the newest change was told too low at first.
+    Amended(LeaderChange),
+}
+
+impl LeaderTransition {
+    /// The entry of the history that it makes, or replaces.
+    pub fn into_change(self) -> Option<LeaderChange> {
+        match self {
+            Self::FirstSeen(_) => None,
+            Self::Elected(change)
+            | Self::ElectedUnwatched(change)
+            | Self::Lost(change)
+            | Self::Amended(change) => Some(change),
+        }
+    }
 }
 
 impl LeaderTracker {
+    /// A tracker that knows what was recorded before.
+    pub fn with_past(
+        leadership: Option<Leadership>,
+        history: Vec<LeaderChange>,
+        changes: u64,
+    ) -> Self {
+        Self {
+            saved: leadership.clone(),
+            remembered: leadership,
+            history: Arc::new(history.into()),
+            changes,
+            ..Self::default()
+        }
+    }
+
     /// Takes what a sweep saw at `now`; `is_gone` says whether the leader so far no longer answers.
     ///
     /// When it is gone and another one leads already, its loss fell between two sweeps: it is told
@@ -70,8 +106,16 @@ impl LeaderTracker {
         let mut transitions = Vec::new();
         match seen {
             LeaderSighting::Unknown => {}
-            LeaderSighting::Nobody => transitions.extend(self.lose(now, now)),
+            LeaderSighting::Nobody => {
+                if let Some(remembered) = self.remembered.take() {
+                    self.current = Some(remembered);
+                }
+                transitions.extend(self.lose(now, now));
+            }
             LeaderSighting::Leader(member, term) => {
+                if let Some(remembered) = self.remembered.take() {
+                    transitions.extend(self.recognise(remembered, member, *term, now));
+                }
                 let is_other = self.current.as_ref().is_some_and(|c| !is_same(&c.member, member));
                 if is_other && is_gone {
                     let since = self.confirmed_at.unwrap_or(now);
@@ -87,6 +131,15 @@ impl LeaderTracker {
             }
         }
         transitions
+    }
+
+    /// What is to be recorded of who leads, if that changed since this was asked last.
+    pub fn changed(&mut self) -> Option<Option<Leadership>> {
+        if self.remembered.is_some() || self.saved == self.current {
+            return None;
+        }
+        self.saved.clone_from(&self.current);
+        Some(self.current.clone())
     }
 
     /// Who leads now.
@@ -130,6 +183,33 @@ impl LeaderTracker {
         Some(LeaderTransition::Lost(change))
     }
 
+    /// Compares the first leader that is seen with the one before the monitor was started.
+    fn recognise(
+        &mut self,
+        remembered: Leadership,
+        member: &MemberRef,
+        term: u64,
+        now: Timestamp,
+    ) -> Option<LeaderTransition> {
+        if is_same(&remembered.member, member) && term <= remembered.term {
+            self.current = Some(remembered);
+            return None;
+        }
+        let change = LeaderChange {
+            at: now,
+            term,
+            from: Some(remembered.member),
+            to: Some(member.clone()),
+            leaderless: Duration::ZERO,
+        };
+        self.current =
+            Some(Leadership { member: member.clone(), term, since: now, seen_elected: false });
+        self.settling = SETTLING_SWEEPS;
+        self.changes += 1;
+        self.record(change.clone());
+        Some(LeaderTransition::ElectedUnwatched(change))
+    }
+
     fn confirm(
         &mut self,
         mut current: Leadership,
@@ -140,12 +220,10 @@ impl LeaderTracker {
         current.member = member.clone();
         self.settling = self.settling.saturating_sub(1);
         if term <= current.term || self.settling > 0 {
-            if term > current.term {
-                current.term = term;
-                self.amend_newest_term(term);
-            }
+            let is_corrected = term > current.term;
+            current.term = current.term.max(term);
             self.current = Some(current);
-            return None;
+            return is_corrected.then(|| self.amend_newest_term(term)).flatten();
         }
         // The term rises only by an election: this member lost and won between two sweeps.
         Some(self.elect(Some(current), member, term, now))
@@ -185,10 +263,10 @@ impl LeaderTracker {
         history.push_front(change);
     }
 
-    fn amend_newest_term(&mut self, term: u64) {
-        if let Some(newest) = Arc::make_mut(&mut self.history).front_mut() {
-            newest.term = term;
-        }
+    fn amend_newest_term(&mut self, term: u64) -> Option<LeaderTransition> {
+        let newest = Arc::make_mut(&mut self.history).front_mut().filter(|c| is_election(c))?;
+        newest.term = term;
+        Some(LeaderTransition::Amended(newest.clone()))
     }
 }
 
@@ -313,6 +391,49 @@ mod tests {
             [LeaderTransition::Lost(_), LeaderTransition::Elected(change)]
                 if change.leaderless == Duration::from_secs(2) && change.term == 3
         ));
+    }
+
+    fn after_a_restart(seen: &LeaderSighting) -> (LeaderTracker, Vec<LeaderTransition>) {
+        let known =
+            Leadership { member: member(1), term: 5, since: at(-1_000), seen_elected: true };
+        let mut tracker = LeaderTracker::with_past(Some(known), Vec::new(), 3);
+        let unknown = tracker.observe(&LeaderSighting::Unknown, false, at(0));
+        assert_eq!((unknown, tracker.current()), (Vec::new(), None));
+        assert_eq!(tracker.changed(), None, "what is remembered stays on record");
+        let transitions = tracker.observe(seen, false, at(1));
+        (tracker, transitions)
+    }
+
+    #[test]
+    fn the_same_leader_in_the_same_term_leads_since_before_the_restart() {
+        let (mut tracker, transitions) = after_a_restart(&leader(1, 5));
+        let current = tracker.current().unwrap();
+        assert_eq!((current.since, current.seen_elected), (at(-1_000), true));
+        assert_eq!((transitions, tracker.changes(), tracker.changed()), (Vec::new(), 3, None));
+    }
+
+    #[test]
+    fn a_leader_that_was_elected_while_nobody_watched_is_told_as_such() {
+        for seen in [leader(2, 6), leader(1, 7), leader(2, 5)] {
+            let (mut tracker, transitions) = after_a_restart(&seen);
+            let [LeaderTransition::ElectedUnwatched(change)] = &transitions[..] else {
+                panic!("{transitions:?}")
+            };
+            assert_eq!(change.from, Some(member(1)));
+            let current = tracker.current().unwrap().clone();
+            assert_eq!((current.since, current.seen_elected), (at(1), false));
+            assert_eq!((tracker.changes(), tracker.history().len()), (4, 1));
+            assert_eq!(tracker.changed(), Some(Some(current)));
+        }
+    }
+
+    #[test]
+    fn a_cluster_without_a_leader_after_a_restart_has_lost_the_one_that_was_known() {
+        let (mut tracker, transitions) = after_a_restart(&LeaderSighting::Nobody);
+        assert!(matches!(&transitions[..], [LeaderTransition::Lost(_)]), "{transitions:?}");
+        assert_eq!(tracker.changed(), Some(None));
+        tracker.observe(&leader(2, 6), false, at(3));
+        assert!(tracker.current().unwrap().seen_elected);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use model::membership::{MembershipChange, MembershipChangeKind};
 use crate::sweep::Sweep;
 
 /// Entries kept.
-const HISTORY: usize = 500;
+pub(crate) const HISTORY: usize = 500;
 
 /// Follows the member list from sweep to sweep.
 #[derive(Debug, Default)]
@@ -25,6 +25,11 @@ pub struct MembershipTracker {
 }
 
 impl MembershipTracker {
+    /// A tracker that knows the changes that were recorded before, newest first.
+    pub fn with_past(history: Vec<MembershipChange>) -> Self {
+        Self { history: Arc::new(history.into()), ..Self::default() }
+    }
+
     /// Takes the member list of a sweep and returns what changed.
     pub fn observe(&mut self, sweep: &Sweep, now: Timestamp) -> Vec<MembershipChange> {
         let (list, is_agreed) = match (agreed_list(sweep), local_list(sweep)) {

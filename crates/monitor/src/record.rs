@@ -11,12 +11,16 @@ use etcd::{Endpoint, ErrorClass};
 use jiff::Timestamp;
 use model::clock::Clock;
 use model::finding::{Finding, MemberRef};
+use store::{Past, Records};
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::config::ClusterConfig;
 use crate::event_log::EventLog;
 use crate::judge::Verdict;
 use crate::latency::{Latencies, LatencySummary, Outcome, Probe, ProbeHistogram, WINDOWS};
+use crate::leader;
+use crate::membership;
 use crate::metrics::figures::Figures;
 use crate::metrics::window::PageWindow;
 use crate::probe::{Reply, proves_the_path};
@@ -30,6 +34,7 @@ use crate::view::ClusterView;
 pub(crate) struct Record {
     clock: Arc<dyn Clock>,
     events: Arc<EventLog>,
+    records: Option<Records>,
     sink: Option<Arc<dyn PageSink>>,
     config: ArcSwap<ClusterConfig>,
     view: ArcSwap<ClusterView>,
@@ -92,6 +97,7 @@ impl Record {
     pub(crate) fn new(
         clock: Arc<dyn Clock>,
         events: Arc<EventLog>,
+        records: Option<Records>,
         sink: Option<Arc<dyn PageSink>>,
         config: Arc<ClusterConfig>,
     ) -> Self {
@@ -99,6 +105,7 @@ impl Record {
         Self {
             clock,
             events,
+            records,
             sink,
             view: ArcSwap::from_pointee(view),
             config: ArcSwap::new(config),
@@ -110,6 +117,16 @@ impl Record {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// What was recorded of this cluster before. Reads the disk.
+    pub(crate) fn past(&self) -> Past {
+        let Some(records) = &self.records else { return Past::default() };
+        let name = self.config().name.clone();
+        records.past(&name, leader::HISTORY.max(membership::HISTORY)).unwrap_or_else(|error| {
+            warn!(cluster = %name, %error, "what was recorded before cannot be read");
+            Past::default()
+        })
     }
 
     pub(crate) fn sink(&self) -> Option<&Arc<dyn PageSink>> {
@@ -247,6 +264,12 @@ impl Record {
             self.closed_findings.store(Arc::new(closed));
         }
         self.view.store(Arc::new(verdict.view));
+        if let Some(records) = &self.records {
+            for record in verdict.records {
+                records.put(record);
+            }
+        }
+        self.events.tell_overdue();
         for event in verdict.events {
             self.events.append(&name, at, event);
         }

@@ -68,6 +68,13 @@ async fn errors_are_problems_with_the_request_id() {
         ("/api/v1/events?limit=0", 400, "bad_query"),
         ("/api/v1/events?limit=many", 400, "bad_request"),
         ("/api/v1/events?kind=nothing", 400, "bad_query"),
+        ("/api/v1/events?severity=worst", 400, "bad_query"),
+        ("/api/v1/findings?state=over", 400, "bad_query"),
+        ("/api/v1/findings?kind=nothing", 400, "bad_query"),
+        ("/api/v1/findings?limit=1001", 400, "bad_query"),
+        ("/api/v1/findings?before=x", 400, "bad_request"),
+        ("/api/v1/clusters/none/leader/history", 404, "cluster_not_found"),
+        ("/api/v1/clusters/none/members/history", 404, "cluster_not_found"),
         ("/api/v1/events?from=yesterday", 400, "bad_query"),
     ] {
         let response = get(path).await;

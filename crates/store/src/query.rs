@@ -62,6 +62,13 @@ pub struct ChangeQuery {
     pub before: Option<u64>,
 }
 
+impl ChangeQuery {
+    /// Whether a change at this time is wanted.
+    pub fn accepts(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
+    }
+}
+
 /// Which findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingQuery {

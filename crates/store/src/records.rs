@@ -246,8 +246,11 @@ impl Inner {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };
         self.queue.stop();
-        // An error says that it panicked, which the log has.
-        let _ = thread.join();
+        // The last handle may go in the listener, which that thread calls.
+        if thread.thread().id() != thread::current().id() {
+            // An error says that it panicked, which the log has.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -107,14 +107,20 @@ fn member_sweep(id: u64, says: Says, started_at: Timestamp) -> MemberSweep {
 
 /// Judges one sweep per second; returns the last verdict and all events in words.
 fn judge(sweeps: &[[Says; 3]]) -> (Verdict, Vec<String>) {
+    judge_after(Past::default(), sweeps)
+}
+
+/// The same after a restart of the monitor.
+fn judge_after(past: Past, sweeps: &[[Says; 3]]) -> (Verdict, Vec<String>) {
     let endpoints =
         (1..=3).map(|id| Endpoint::parse(&format!("m{id}:2379"), Scheme::Http).unwrap()).collect();
-    let mut judge = Judge::new(Brief {
+    let brief = Brief {
         name: "test".into(),
         labels: BTreeMap::new(),
         configured: Configured { endpoints, map: BTreeMap::new(), default_scheme: Scheme::Http },
         thresholds: Thresholds::default(),
-    });
+    };
+    let mut judge = Judge::new(brief, past);
     let mut words = Vec::new();
     let mut last = None;
     for (number, says) in (1..).zip(sweeps) {
@@ -230,4 +236,54 @@ fn a_cluster_of_which_nobody_answers_is_critical() {
     assert_eq!(verdict.view.state, ClusterState::Critical);
     assert_eq!(events, ["1s cluster_state_changed"]);
     assert_eq!(verdict.view.quorum.has_quorum, None);
+}
+
+/// What is on record after these sweeps, in the shape of a past.
+fn recorded(sweeps: &[[Says; 3]]) -> Past {
+    let (verdict, _) = judge(sweeps);
+    let view = verdict.view;
+    let open = view.findings.iter().filter(|finding| finding.opened_at.is_some());
+    Past {
+        leadership: view.leader,
+        leader_changes: view.leader_history.iter().cloned().collect(),
+        elections: view.leader_changes,
+        membership_changes: view.membership_history.iter().cloned().collect(),
+        open_findings: open.map(|finding| (**finding).clone()).collect(),
+    }
+}
+
+#[test]
+fn a_restart_in_good_times_is_no_news() {
+    let mut past = recorded(&[[LED_BY_1; 3]]);
+    let since = at(-500);
+    past.leadership.as_mut().unwrap().since = since;
+    let (verdict, events) = judge_after(past, &[[LED_BY_1; 3]]);
+    assert!(events.is_empty() && verdict.records.is_empty(), "{events:?} {:?}", verdict.records);
+    assert_eq!(verdict.view.leader.unwrap().since, since);
+}
+
+#[test]
+fn a_restart_in_bad_times_tells_nothing_twice_and_forgets_nothing() {
+    let full = Says { nospace: true, ..LED_BY_1 };
+    let bad = [full, full, FROZEN];
+    let past = recorded(&[[full; 3], bad, bad, bad]);
+    assert_eq!(past.open_findings.len(), 2);
+    let since = |findings: &[Arc<Finding>]| {
+        findings.iter().map(|finding| (finding.kind, finding.since)).collect::<Vec<_>>()
+    };
+    let before: Vec<_> = past.open_findings.iter().cloned().map(Arc::new).collect();
+    let (verdict, events) = judge_after(past.clone(), &[bad, bad]);
+    assert_eq!(events, ["1s cluster_state_changed"], "how the cluster is, is told at each start");
+    assert_eq!(since(&verdict.view.findings), since(&before));
+
+    // When nobody answers, nobody says that the alarm is gone.
+    let (verdict, events) = judge_after(past.clone(), &[[FROZEN; 3]]);
+    assert_eq!(events, ["1s cluster_state_changed"]);
+    assert!(kinds(&verdict).contains(&(FindingKind::Nospace, FindingState::Clearing)));
+
+    let (verdict, events) = judge_after(past, &[[LED_BY_1; 3]]);
+    let over = ["1s finding_closed m3", "1s finding_closed m1", "1s alarm_disarmed m1"];
+    assert_eq!(events, over);
+    assert!(verdict.records.iter().all(|record| matches!(record, Record::Finding { .. })));
+    assert_eq!(kinds(&verdict), []);
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use model::clock::{Clock as _, SystemClock};
 use model::event::EventKind;
 use monitor::config::ClusterConfig;
-use monitor::event_log::EventFilter;
 use monitor::fleet::{ClusterHandle, Fleet};
 use monitor::view::ClusterView;
+use store::EventQuery;
 use testbed::{Cluster, ClusterBuilder, Login};
 use tokio::time::Instant;
 
@@ -89,7 +89,7 @@ impl Watched {
 
     /// All events so far, oldest first.
     pub(crate) fn events(&self) -> Vec<(EventKind, String)> {
-        let events = self.fleet.events().newest(&EventFilter::default(), usize::MAX);
+        let events = self.fleet.events().newest(&EventQuery::default(), usize::MAX);
         events.iter().rev().map(|event| (event.kind, event.message.clone())).collect()
     }
 

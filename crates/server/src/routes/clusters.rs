@@ -1,30 +1,17 @@
-//! Clusters: list, status, leader, members, findings.
+//! Clusters: list, status, leader, members.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use monitor::fleet::ClusterHandle;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::query::{ClusterQuery, named, named_or_only};
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::wire::cluster::{ClusterSummary, Clusters};
-use crate::wire::finding::{Finding, Findings};
 use crate::wire::leader::LeaderAnswer;
 use crate::wire::member::Members;
 use crate::wire::status::Status;
 
 type Answer<T> = Result<Json<T>, Problem>;
-
-/// Which findings.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct FindingsQuery {
-    /// Also those that are over; the monitor keeps the last 500 of each cluster.
-    #[serde(default)]
-    closed: bool,
-}
 
 /// All clusters, in a few words each.
 #[utoipa::path(
@@ -88,20 +75,6 @@ pub(super) async fn members(
     Ok(Json(Members::from(&*named(&shared, &cluster)?.view())))
 }
 
-/// What is wrong with a cluster, why, and what to do.
-#[utoipa::path(
-    get, path = "/api/v1/clusters/{cluster}/findings", tag = "clusters",
-    params(("cluster" = String, Path, description = "The cluster's name"), FindingsQuery),
-    responses((status = 200, body = Findings), (status = 404, body = Problem))
-)]
-pub(super) async fn findings(
-    State(shared): State<Shared>,
-    Path(cluster): Path<String>,
-    Query(query): Query<FindingsQuery>,
-) -> Answer<Findings> {
-    Ok(Json(Findings { findings: of_cluster(&named(&shared, &cluster)?, query.closed) }))
-}
-
 /// Status of `?cluster=NAME`, or of the only cluster.
 #[utoipa::path(
     get, path = "/api/v1/cluster/status", tag = "clusters", params(ClusterQuery),
@@ -139,29 +112,4 @@ pub(super) async fn only_members(
 ) -> Answer<Members> {
     let cluster = named_or_only(&shared, query.cluster.as_deref())?;
     Ok(Json(Members::from(&*cluster.view())))
-}
-
-/// What is wrong with any cluster.
-#[utoipa::path(
-    get, path = "/api/v1/findings", tag = "clusters", params(FindingsQuery),
-    responses((status = 200, body = Findings))
-)]
-pub(super) async fn all_findings(
-    State(shared): State<Shared>,
-    Query(query): Query<FindingsQuery>,
-) -> Json<Findings> {
-    let clusters = shared.state.fleet.clusters();
-    let findings = clusters.iter().flat_map(|cluster| of_cluster(cluster, query.closed)).collect();
-    Json(Findings { findings })
-}
-
-fn of_cluster(cluster: &ClusterHandle, with_closed: bool) -> Vec<Finding> {
-    let view = cluster.view();
-    let mut findings: Vec<_> =
-        view.findings.iter().map(|finding| Finding::new(&view.name, finding)).collect();
-    if with_closed {
-        let closed = cluster.closed_findings();
-        findings.extend(closed.iter().map(|finding| Finding::new(&view.name, finding)));
-    }
-    findings
 }

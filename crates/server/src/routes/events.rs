@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use model::event::EventKind;
-use monitor::event_log::EventFilter;
+use model::severity::Severity;
 use serde::Deserialize;
+use store::EventQuery;
 use utoipa::IntoParams;
 
-use super::query::{named, time};
+use super::query::{limit, named, read, text, time, word};
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::wire::event::{Event, Events};
@@ -24,6 +25,10 @@ pub(super) struct EventsQuery {
     cluster: Option<String>,
     /// Of this kind.
     kind: Option<String>,
+    /// Of this severity.
+    severity: Option<String>,
+    /// With this in the message, in capital or small letters.
+    text: Option<String>,
     /// Not before: RFC 3339, seconds of Unix time, or back from now such as `-30m`.
     from: Option<String>,
     /// Before.
@@ -43,7 +48,7 @@ pub(super) async fn all(
     State(shared): State<Shared>,
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<Events>, Problem> {
-    page(&shared, query).map(Json)
+    page(&shared, query).await.map(Json)
 }
 
 /// What changed in a cluster, newest first.
@@ -58,33 +63,24 @@ pub(super) async fn of_cluster(
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<Events>, Problem> {
     named(&shared, &cluster)?;
-    page(&shared, EventsQuery { cluster: Some(cluster), ..query }).map(Json)
+    page(&shared, EventsQuery { cluster: Some(cluster), ..query }).await.map(Json)
 }
 
-fn page(shared: &Shared, query: EventsQuery) -> Result<Events, Problem> {
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Problem::bad_query(format!("limit={limit} is not accepted; use 1 to 1000")));
-    }
+async fn page(shared: &Shared, query: EventsQuery) -> Result<Events, Problem> {
+    let limit = limit(query.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
     let now = shared.now();
-    let filter = EventFilter {
-        cluster: query.cluster,
-        kind: query.kind.as_deref().map(kind).transpose()?,
+    let wanted = EventQuery {
+        kind: word("kind", query.kind.as_deref(), EventKind::ALL, EventKind::as_str)?,
+        severity: word("severity", query.severity.as_deref(), Severity::ALL, Severity::as_str)?,
         from: time("from", query.from.as_deref(), now)?,
         to: time("to", query.to.as_deref(), now)?,
+        text: text(query.text)?,
+        cluster: query.cluster,
         after_sequence: None,
         before_sequence: query.before,
     };
-    let mut found = shared.state.fleet.events().newest(&filter, limit + 1);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next_before = found.last().filter(|_| has_more).map(|oldest| oldest.sequence);
-    Ok(Events { events: found.iter().map(|event| Event::from(&**event)).collect(), next_before })
-}
-
-fn kind(name: &str) -> Result<EventKind, Problem> {
-    EventKind::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
-        Problem::bad_query(format!("kind={name:?} is no kind of event"))
-            .accepting(EventKind::ALL.map(|kind| kind.as_str().to_owned()))
-    })
+    let fleet = shared.state.fleet.clone();
+    let page = read(move || fleet.events().page(&wanted, limit)).await?;
+    let events = page.items.iter().map(|event| Event::from(&**event)).collect();
+    Ok(Events { events, next_before: page.next_before })
 }

@@ -1,16 +1,18 @@
 //! What is served:
 //!
 //! - `/` links to everything; `/health`, `/livez`, `/readyz`; `/metrics`
-//! - `/api/v1/clusters`, and below `/api/v1/clusters/{cluster}`: `status`, `leader`, `members`,
-//!   `findings`, `events`, `metrics/current`, `metrics/latency`, `metrics/history`
+//! - `/api/v1/clusters`, and below `/api/v1/clusters/{cluster}`: `status`, `leader`,
+//!   `leader/history`, `members`, `members/history`, `findings`, `events`, `metrics/current`, `metrics/latency`, `metrics/history`
 //! - `/api/v1/cluster/…` and `/api/v1/metrics/…`: the same for `?cluster=NAME`, or the only cluster
 //! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
 //! - `/api/openapi.json`, `/api/docs`
 //! - what [`crate::prometheus`] lists
 
+mod changes;
 mod clusters;
 mod events;
 mod exporter;
+mod findings;
 mod health;
 mod history;
 mod metrics;
@@ -56,11 +58,13 @@ fn limited() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::status))
         .routes(routes!(clusters::leader))
         .routes(routes!(clusters::members))
-        .routes(routes!(clusters::findings))
+        .routes(routes!(changes::of_leader))
+        .routes(routes!(changes::of_members))
+        .routes(routes!(findings::of_cluster))
         .routes(routes!(clusters::only_status))
         .routes(routes!(clusters::only_leader))
         .routes(routes!(clusters::only_members))
-        .routes(routes!(clusters::all_findings))
+        .routes(routes!(findings::all))
         .routes(routes!(events::of_cluster))
         .routes(routes!(events::all))
         .routes(routes!(metrics::current))

@@ -53,6 +53,59 @@ fn names(shared: &Shared) -> Vec<String> {
     shared.state.fleet.clusters().iter().map(ClusterHandle::name).collect()
 }
 
+/// What a text to search for may take.
+const MAX_TEXT: usize = 1_000;
+
+/// How many: `limit`, or the default, and not more than `max`.
+pub(super) fn limit(limit: Option<usize>, default: usize, max: usize) -> Result<usize, Problem> {
+    let limit = limit.unwrap_or(default);
+    if (1..=max).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::bad_query(format!("limit={limit} is not accepted; use 1 to {max}")))
+}
+
+/// A text to search for; none where it is empty.
+pub(super) fn text(text: Option<String>) -> Result<Option<String>, Problem> {
+    match text {
+        Some(text) if text.len() > MAX_TEXT => {
+            Err(Problem::bad_query(format!("text is longer than {MAX_TEXT} bytes")))
+        }
+        text => Ok(text.filter(|text| !text.is_empty())),
+    }
+}
+
+/// One of `all`, by the name that it has in answers.
+pub(super) fn word<T: Copy, const N: usize>(
+    parameter: &str,
+    given: Option<&str>,
+    all: [T; N],
+    as_str: fn(T) -> &'static str,
+) -> Result<Option<T>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let found = all.into_iter().find(|value| as_str(*value) == given);
+    found.map(Some).ok_or_else(|| {
+        Problem::bad_query(format!("{parameter}={given:?} is not known"))
+            .accepting(all.map(|value| as_str(value).to_owned()))
+    })
+}
+
+/// Reads the records on a thread that may wait for the disk.
+pub(super) async fn read<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, store::Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let outcome = tokio::task::spawn_blocking(read).await;
+    let detail = match outcome {
+        Ok(Ok(found)) => return Ok(found),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "records cannot be read");
+            error.to_string()
+        }
+        Err(error) => error.to_string(),
+    };
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "records_unavailable", detail))
+}
+
 /// A time: RFC 3339, seconds of Unix time, or back from now such as `-30m`.
 pub(super) fn time(
     name: &str,

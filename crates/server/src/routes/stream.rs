@@ -13,11 +13,10 @@ use axum::response::sse::{Event as Message, KeepAlive};
 use futures::stream::{self, Stream, StreamExt as _};
 use http::{HeaderMap, StatusCode};
 use model::event::Event as Change;
-use monitor::event_log::EventFilter;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use super::query::{ClusterQuery, named};
+use super::query::{ClusterQuery, named, read};
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::wire::event::{Event, Lagged};
@@ -50,8 +49,11 @@ pub(super) async fn stream(
     // Subscribed before the past is read, so that nothing falls between.
     let live = BroadcastStream::new(log.subscribe());
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let (missed, lost) = last_id.map(|after| past(&shared, after)).unwrap_or_default();
-    // A number from before a restart of the monitor says nothing about the events of now.
+    let (missed, lost) = match last_id {
+        Some(after) => past(&shared, after).await?,
+        None => Default::default(),
+    };
+    // A number that was never given says nothing about the events of now.
     let known = last_id.filter(|id| *id <= log.last_sequence()).unwrap_or(0);
     let newest = missed.last().map_or(known, |event| event.sequence);
     let is_wanted =
@@ -80,16 +82,13 @@ pub(super) async fn stream(
 }
 
 /// The events after `after`, oldest first, and whether some are no longer kept.
-fn past(shared: &Shared, after: u64) -> (Vec<Arc<Change>>, Option<Lagged>) {
-    let log = shared.state.fleet.events();
-    if after > log.last_sequence() {
-        return (Vec::new(), Some(Lagged { missed: None }));
+async fn past(shared: &Shared, after: u64) -> Result<(Vec<Arc<Change>>, Option<Lagged>), Problem> {
+    if after > shared.state.fleet.events().last_sequence() {
+        return Ok((Vec::new(), Some(Lagged { missed: None })));
     }
-    let filter = EventFilter { after_sequence: Some(after), ..EventFilter::default() };
-    let mut events = log.newest(&filter, usize::MAX);
-    events.reverse();
-    let lost = events.first().map(|first| first.sequence - after - 1).filter(|lost| *lost > 0);
-    (events, lost.map(|missed| Lagged { missed: Some(missed) }))
+    let fleet = shared.state.fleet.clone();
+    let (events, is_incomplete) = read(move || fleet.events().after(after)).await?;
+    Ok((events, is_incomplete.then_some(Lagged { missed: None })))
 }
 
 fn message(event: &Change) -> Message {

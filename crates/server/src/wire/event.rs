@@ -18,7 +18,7 @@ pub(crate) struct Events {
 /// Something changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Event {
-    /// Grows by one per event of this process.
+    /// Grows with each event, over restarts too; a crash may leave numbers out.
     pub(crate) sequence: u64,
     /// When the monitor saw it.
     pub(crate) at: Time,
@@ -53,7 +53,7 @@ impl From<&model::event::Event> for Event {
 /// Told in the stream, as an event named `lagged`, when events are lost to its reader.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(crate) struct Lagged {
-    /// How many events of all clusters are no longer kept; null when the monitor was restarted
-    /// since, and its events are numbered anew.
+    /// How many events of all clusters the reader was too slow for; null when it comes back so late
+    /// that some of what it missed is no longer kept, and nobody knows how many.
     pub(crate) missed: Option<u64>,
 }

@@ -10,8 +10,12 @@ use crate::wire::time::Time;
 /// What is, or was, wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Findings {
-    /// Those that are not over, worst first; then closed ones where asked for, newest first.
+    /// Those that are not over, worst first; then closed ones where asked for, those opened last
+    /// first.
     pub(crate) findings: Vec<Finding>,
+    /// Give this as `before` to get older ones that are over; null when there are none, or they were
+    /// not asked for.
+    pub(crate) next_before: Option<u64>,
 }
 
 /// Something that is wrong with a cluster or one of its members.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use model::leader::{LeaderChange, Leadership};
 use monitor::view::ClusterView;
 use serde::Serialize;
+use store::Page;
 use utoipa::ToSchema;
 
 use crate::wire::names::MemberName;
@@ -18,9 +19,9 @@ pub(crate) struct LeaderAnswer {
     pub(crate) as_of: Option<Time>,
     /// Who leads; null when nobody does, or nobody told.
     pub(crate) leader: Option<Leader>,
-    /// Changes of leader that the monitor saw since it watches.
+    /// Changes of leader that are on record, or that the monitor saw since it watches.
     pub(crate) changes_total: u64,
-    /// Past and present leaders, newest first.
+    /// Past and present leaders, newest first: the last 500 changes.
     pub(crate) history: Vec<LeaderHistoryEntry>,
 }
 
@@ -62,6 +63,22 @@ impl Leader {
             tenure_seconds: seconds_between(leader.since, now),
             seen_elected: leader.seen_elected,
         }
+    }
+}
+
+/// A page of changes of leader.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LeaderHistory {
+    /// Newest first.
+    pub(crate) changes: Vec<LeaderHistoryEntry>,
+    /// Give this as `before` to get the next, older page; null on the last one.
+    pub(crate) next_before: Option<u64>,
+}
+
+impl From<&Page<LeaderChange>> for LeaderHistory {
+    fn from(page: &Page<LeaderChange>) -> Self {
+        let changes = page.items.iter().map(LeaderHistoryEntry::from).collect();
+        Self { changes, next_before: page.next_before }
     }
 }
 

@@ -3,6 +3,7 @@
 use model::membership::MembershipChange;
 use monitor::view::{ClusterView, MemberView};
 use serde::Serialize;
+use store::Page;
 use utoipa::ToSchema;
 
 use crate::wire::names::{MemberName, healths, membership_changes, roles};
@@ -17,7 +18,7 @@ pub(crate) struct Members {
     pub(crate) as_of: Option<Time>,
     /// All members; then configured endpoints of which no member is known.
     pub(crate) members: Vec<Member>,
-    /// Additions, removals and promotions that the monitor saw, newest first.
+    /// Additions, removals and promotions that the monitor saw, newest first: the last 500.
     pub(crate) history: Vec<MemberListChange>,
 }
 
@@ -147,6 +148,22 @@ impl From<&MemberView> for Member {
             peer_urls: member.peer_urls.clone(),
             client_urls: member.client_urls.clone(),
         }
+    }
+}
+
+/// A page of what happened to the member list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MemberListHistory {
+    /// Newest first.
+    pub(crate) changes: Vec<MemberListChange>,
+    /// Give this as `before` to get the next, older page; null on the last one.
+    pub(crate) next_before: Option<u64>,
+}
+
+impl From<&Page<MembershipChange>> for MemberListHistory {
+    fn from(page: &Page<MembershipChange>) -> Self {
+        let changes = page.items.iter().map(MemberListChange::from).collect();
+        Self { changes, next_before: page.next_before }
     }
 }
 
