@@ -30,6 +30,9 @@ pub enum Error {
     /// The history cannot be opened.
     #[error(transparent)]
     History(#[from] tsdb::Error),
+    /// The records cannot be opened.
+    #[error(transparent)]
+    Records(#[from] store::Error),
     /// A query has no answer.
     #[error(transparent)]
     Query(#[from] query::error::Error),
@@ -51,7 +54,9 @@ impl Error {
     /// The exit code that tells scripts what kind of trouble this is.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::DataDir { .. } | Self::History(_) => exit_code::BAD_INPUT,
+            Self::Config(_) | Self::DataDir { .. } | Self::History(_) | Self::Records(_) => {
+                exit_code::BAD_INPUT
+            }
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
             Self::Query(error) => error.exit_code(),
             Self::Interrupted => exit_code::INTERRUPTED,

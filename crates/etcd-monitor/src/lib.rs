@@ -14,6 +14,7 @@ pub mod error;
 pub mod history;
 pub mod logging;
 pub mod query;
+pub mod records;
 pub mod version;
 
 /// Writes a line for a person to standard error; a closed one is nobody's loss.

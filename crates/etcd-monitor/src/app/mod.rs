@@ -15,6 +15,7 @@ use model::clock::{Clock, SystemClock};
 use model::secret::Secret;
 use monitor::fleet::Fleet;
 use server::{BuildInfo, Server, State};
+use store::Records;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -25,6 +26,7 @@ use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
 use crate::console::Console;
 use crate::error::Error;
 use crate::history::History;
+use crate::records;
 use crate::version::VERSION;
 use signals::Signals;
 
@@ -53,7 +55,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     prepare_data_dir(&settings)?;
 
     let history = open_history(&settings)?;
-    let fleet = Fleet::with_sink(Arc::clone(&clock), history.as_ref().map(History::sink));
+    let records = open_records(&settings, clock.as_ref())?;
+    let sink = history.as_ref().map(History::sink);
+    let fleet = Fleet::with_stores(Arc::clone(&clock), records.clone(), sink);
     let server =
         Server::bind(&settings.server, state(&fleet, history.as_ref(), &clock, started_at)).await?;
     let url = format!("http://{}", server.local_addr());
@@ -67,6 +71,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     tasks.spawn(server.serve(stop.clone()));
     if let Some(history) = &history {
         tasks.spawn(history.clone().tidy(Arc::clone(&clock), stop.clone()));
+    }
+    if let Some(records) = records.clone() {
+        tasks.spawn(records::retain(records, Arc::clone(&clock), stop.clone()));
     }
     tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
     if flags.config.is_some() {
@@ -84,6 +91,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
         if let Some(history) = history {
             history.close().await;
         }
+        if let Some(records) = records {
+            records::close(records).await;
+        }
         if let Some(demo) = demo {
             demo.stop();
         }
@@ -99,6 +109,13 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
 fn open_history(settings: &Settings) -> Result<Option<History>, Error> {
     let directory = settings.data_dir.as_deref().filter(|_| settings.history.enabled);
     Ok(directory.map(|directory| History::open(directory, &settings.history)).transpose()?)
+}
+
+/// None where there is no place for them: then the latest ones are kept in memory.
+fn open_records(settings: &Settings, clock: &dyn Clock) -> Result<Option<Records>, Error> {
+    let directory = settings.data_dir.as_deref();
+    let records = directory.map(|path| records::open(path, &settings.records, clock));
+    Ok(records.transpose()?)
 }
 
 fn state(

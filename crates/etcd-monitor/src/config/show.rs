@@ -23,6 +23,7 @@ pub struct ShownSettings<'a> {
     server: ShownServer<'a>,
     log: ShownLog,
     history: ShownHistory<'a>,
+    records: ShownRecords,
     data_dir: Option<&'a Path>,
 }
 
@@ -119,6 +120,12 @@ struct ShownHistory<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct ShownRecords {
+    retention_days: u32,
+    max_events: u64,
+}
+
+#[derive(Debug, Serialize)]
 struct ShownLog {
     level: Option<&'static str>,
     format: &'static str,
@@ -138,7 +145,7 @@ impl Serialize for ShownDuration {
 
 impl<'a> From<&'a Settings> for ShownSettings<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let Settings { clusters, server, log, history, data_dir } = settings;
+        let Settings { clusters, server, log, history, records, data_dir } = settings;
         Self {
             clusters: clusters.iter().map(ShownCluster::from).collect(),
             server: ShownServer {
@@ -165,6 +172,10 @@ impl<'a> From<&'a Settings> for ShownSettings<'a> {
                 retention_days_5m: history.retention_days_5m,
                 retention_days_1h: history.retention_days_1h,
                 max_size_mb: history.max_size_mb,
+            },
+            records: ShownRecords {
+                retention_days: records.retention_days,
+                max_events: records.max_events,
             },
             data_dir: data_dir.as_deref(),
         }

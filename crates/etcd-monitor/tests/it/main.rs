@@ -17,6 +17,7 @@ mod program;
 mod prometheus;
 mod prometheus_api;
 mod query;
+mod records;
 mod refusals;
 mod reloading;
 mod stopping;

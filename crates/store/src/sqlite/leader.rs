@@ -37,7 +37,7 @@ pub(super) fn insert(
             micros(change.at),
             change.to.is_none(),
             change.term as i64,
-            i64::try_from(change.leaderless.as_micros()).unwrap_or(i64::MAX),
+            i64::try_from(change.leaderless.as_nanos()).unwrap_or(i64::MAX),
             from_id,
             from_name,
             from_endpoint,
@@ -69,7 +69,7 @@ fn read(row: &Row<'_>) -> Option<(i64, LeaderChange)> {
         term: term as u64,
         from: member_ref::read(row, 4)?,
         to: member_ref::read(row, 7)?,
-        leaderless: Duration::from_micros(leaderless.unsigned_abs()),
+        leaderless: Duration::from_nanos(leaderless.unsigned_abs()),
     };
     Some((row.get(0).ok()?, change))
 }
