@@ -21,13 +21,13 @@ pub struct Limits {
     /// Samples and values that any one part of the expression holds at once; 50 million, as in
     /// Prometheus.
     pub max_samples: usize,
-    /// Series that one selector may read; 1 million.
+    /// Series that one selector may read; 3 million: all of a thousand members, and room.
     pub max_series: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Duration::from_mins(2), max_samples: 50_000_000, max_series: 1_000_000 }
+        Self { timeout: Duration::from_mins(2), max_samples: 50_000_000, max_series: 3_000_000 }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The latest scrapes of one target in memory, each as its difference from the one before.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::chunk::Block;
@@ -105,27 +106,34 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// The columns of the series that `wanted` names by the number that it gives them.
-    pub(crate) fn block(self, wanted: impl Fn(u32) -> Option<u32>) -> Block {
+    /// The columns of the series that `wanted` names by the number that it gives them, over the
+    /// scrapes of a span of time.
+    pub(crate) fn block(
+        self,
+        span: &RangeInclusive<i64>,
+        wanted: impl Fn(u32) -> Option<u32>,
+    ) -> Block {
         let chosen: Vec<(usize, u32)> = (self.slots.iter().enumerate())
             .filter_map(|(slot, series)| Some((slot, wanted(*series)?)))
             .collect();
-        let mut columns: Vec<(u32, Vec<u64>)> = chosen
-            .iter()
-            .map(|(_, number)| (*number, Vec::with_capacity(self.times.len())))
-            .collect();
+        let times: Vec<i64> =
+            self.times.iter().copied().filter(|time| span.contains(time)).collect();
+        let mut columns: Vec<(u32, Vec<u64>)> =
+            chosen.iter().map(|(_, number)| (*number, Vec::with_capacity(times.len()))).collect();
         let mut state = vec![ABSENT; self.slots.len()];
         let mut start = 0;
-        for end in self.ends {
+        for (time, end) in self.times.iter().zip(self.ends) {
             // A row that is none cannot be: it was encoded here, or read with its checksum.
             let _ = row::apply(&self.rows[start..end as usize], &mut state);
             start = end as usize;
-            for ((slot, _), (_, column)) in chosen.iter().zip(&mut columns) {
-                column.push(state[*slot]);
+            if span.contains(time) {
+                for ((slot, _), (_, column)) in chosen.iter().zip(&mut columns) {
+                    column.push(state[*slot]);
+                }
             }
         }
         columns.sort_by_key(|(number, _)| *number);
-        let mut block = Block { times: self.times, columns };
+        let mut block = Block { times, columns };
         block.sort();
         block
     }

@@ -169,7 +169,8 @@ impl<'q> Found<'q> {
             let is_wanted = |shape: u32| wanted.get(shape as usize) == Some(&true);
             let is_of_file = |rows: &mut Rows| part.holds_rows_of(rows.day);
             for rows in recent.extract_if(.., is_of_file) {
-                let block = rows.block(|shape| is_wanted(shape).then_some(shape));
+                let span = part.from_ms..=part.to_ms;
+                let block = rows.block(&span, |shape| is_wanted(shape).then_some(shape));
                 let columns: Vec<_> = block.columns.iter().map(|(shape, _)| Some(*shape)).collect();
                 found.add(part, Kept::Last, Content::Memory(block), &columns);
             }

@@ -113,7 +113,8 @@ impl Writing<'_> {
 
     /// Makes a block of a segment's rows.
     pub(crate) fn seal(&mut self, target: &TargetState, segment: &Segment) -> rusqlite::Result<()> {
-        self.add(target, Kept::Last, segment.all().block(Some))?;
+        let everything = i64::MIN..=i64::MAX;
+        self.add(target, Kept::Last, segment.all().block(&everything, Some))?;
         let target = self.target(target)?;
         let mut delete =
             self.sql.prepare_cached("DELETE FROM head WHERE target = ? AND segment = ?")?;
