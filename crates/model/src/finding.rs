@@ -18,6 +18,8 @@ pub enum FindingKind {
     MemberDown,
     /// A member does not answer us, but its peers still see it or cannot tell.
     MemberUnreachable,
+    /// A member answers, but its metrics do not come or cannot be used.
+    MetricsUnreadable,
     /// The NOSPACE alarm is raised: writes are refused.
     Nospace,
     /// The CORRUPT alarm is raised: data of members differ.
@@ -26,11 +28,12 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, in the order of the catalogue.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::QuorumLost,
         Self::NoLeader,
         Self::MemberDown,
         Self::MemberUnreachable,
+        Self::MetricsUnreadable,
         Self::Nospace,
         Self::CorruptAlarm,
     ];
@@ -42,6 +45,7 @@ impl FindingKind {
             Self::NoLeader => "no_leader",
             Self::MemberDown => "member_down",
             Self::MemberUnreachable => "member_unreachable",
+            Self::MetricsUnreadable => "metrics_unreadable",
             Self::Nospace => "nospace",
             Self::CorruptAlarm => "corrupt_alarm",
         }

@@ -10,11 +10,8 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::metrics::page::Page;
+use crate::metrics::page::{LIMITS, Page};
 use crate::sink::{PageSink, ScrapedMember};
-
-/// A page of metrics larger than this is refused: etcd's are about 150 kB.
-const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// The other answers are a line of JSON.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -97,23 +94,22 @@ impl Scraper {
     ) -> Result<Arc<Page>, String> {
         let started = Instant::now();
         let target = self.metrics_target(member.endpoint());
+        let asked = target.endpoint().unwrap_or(member.endpoint());
         let reply = member
-            .http_get(&target, self.deadline, MAX_PAGE_BYTES)
+            .http_get(&target, self.deadline, LIMITS.body_bytes)
             .await
             .map_err(|error| error.to_string())?;
         if reply.status != 200 {
             return Err(format!(
-                "{} answered {} with HTTP status {}; if metrics have a URL of their own \
+                "{asked} answered {} with HTTP status {}; if metrics have a URL of their own \
                  (--listen-metrics-urls), give it as metrics_url",
-                member.endpoint(),
                 target.path(),
                 reply.status
             ));
         }
         let took = started.elapsed();
-        let page = Page::parse(&reply.body, at).map_err(|error| {
-            format!("{} of {} is no page of metrics: {error}", target.path(), member.endpoint())
-        })?;
+        let page = Page::parse(&reply.body, at)
+            .map_err(|error| format!("{} of {asked} cannot be used: {error}", target.path()))?;
         if let Some(sink) = &self.sink {
             sink.page(of, at, took, &reply.body);
         }

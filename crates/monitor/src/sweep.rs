@@ -110,6 +110,8 @@ pub struct MemberSweep {
     pub write: Observed<()>,
     /// The last scrape of its HTTP side.
     pub scrape: Option<Arc<Scrape>>,
+    /// How many scrapes in a row, that one included, brought no page.
+    pub failed_scrapes: u32,
     /// When the certificate that it showed last expires.
     pub certificate_expires_at: Option<Timestamp>,
 }
@@ -127,6 +129,7 @@ impl MemberSweep {
             linearizable_read: Observed::default(),
             write: Observed::default(),
             scrape: None,
+            failed_scrapes: 0,
             certificate_expires_at: None,
         }
     }

@@ -19,6 +19,7 @@ pub(crate) struct Target {
     pub(crate) is_scraping: bool,
     /// The last scrape that ended.
     pub(crate) scrape: Option<Arc<Scrape>>,
+    failed_scrapes: u32,
     status: Slot<Status>,
     local_members: Slot<MemberList>,
     members: Slot<MemberList>,
@@ -60,6 +61,7 @@ impl Target {
             next_scrape,
             is_scraping: false,
             scrape: None,
+            failed_scrapes: 0,
             status: Slot::new(),
             local_members: Slot::new(),
             members: Slot::new(),
@@ -94,6 +96,8 @@ impl Target {
             Reply::LinearizableRead(call) => self.linearizable_read.put(call),
             Reply::Write(call) => self.write.put(call),
             Reply::Scrape(scrape) => {
+                self.failed_scrapes =
+                    if scrape.page.is_ok() { 0 } else { self.failed_scrapes.saturating_add(1) };
                 self.scrape = Some(Arc::new(scrape));
                 self.is_scraping = false;
             }
@@ -112,6 +116,7 @@ impl Target {
             linearizable_read: self.linearizable_read.observed(now),
             write: self.write.observed(now),
             scrape: self.scrape.clone(),
+            failed_scrapes: self.failed_scrapes,
             certificate_expires_at: self
                 .member
                 .server_certificate()

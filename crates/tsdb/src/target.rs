@@ -99,8 +99,8 @@ impl Target {
     }
 
     /// Appends one scrape, made at `at_ms` (milliseconds since 1970 UTC). A series that the scrape
-    /// before had and this one has not ends with a stale marker. Of a second scrape at the same
-    /// millisecond nothing is kept.
+    /// before had and this one has not ends with a stale marker. Of a series that is there twice
+    /// the first value is kept, of a second scrape at the same millisecond nothing.
     ///
     /// Never waits for a disk or a query: while the disk takes nothing, the scrape is refused.
     pub fn append(&self, at_ms: i64, samples: &[(SeriesId, f64)]) -> Result<(), Error> {
@@ -203,8 +203,10 @@ fn place(slots: &mut Vec<u32>, next: &mut Vec<u64>, samples: &[(SeriesId, f64)])
             slots.len() - 1
         };
         let bits = value.to_bits();
-        // The one NaN that we need for ourselves becomes another one.
-        next[slot] = if bits == ABSENT { f64::NAN.to_bits() } else { bits };
+        if next[slot] == ABSENT {
+            // The one NaN that we need for ourselves becomes another one.
+            next[slot] = if bits == ABSENT { f64::NAN.to_bits() } else { bits };
+        }
         expected = slot + 1;
     }
 }

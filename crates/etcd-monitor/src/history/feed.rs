@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use expfmt::{Format, Kind, Limits, Line, Sample, ScrapeCache};
+use expfmt::{Format, Kind, Line, Sample, ScrapeCache};
 use jiff::Timestamp;
 use model::series::{Labels, METRIC_NAME};
+use monitor::metrics::page::LIMITS;
 use monitor::sink::{PageSink, ScrapedMember};
 use tracing::warn;
 use tsdb::{Error, SeriesId, Target, Tsdb};
@@ -18,6 +19,10 @@ use super::keep::{Choice, Verdict};
 /// Labels that the target has; a page's own of these names are kept as `exported_…`, as Prometheus
 /// does.
 const TARGET_LABELS: [&str; 4] = ["cluster", "member", "instance", "job"];
+
+/// Series that a member may bring anew on one day, several times what it has: a page that names
+/// itself anew with every scrape must not fill the memory. What is above is not kept.
+const NEW_SERIES_PER_DAY: u32 = 30_000;
 
 /// By cluster and instance.
 type ByInstance = HashMap<(String, String), Arc<Mutex<Feed>>>;
@@ -37,7 +42,36 @@ pub(super) struct Feeds {
 struct Feed {
     of: ScrapedMember,
     target: Target,
-    known: ScrapeCache<SeriesId>,
+    /// Without an identity where the series is not kept.
+    known: ScrapeCache<Option<SeriesId>>,
+    budget: Budget,
+}
+
+/// How many new series a member may still bring.
+#[derive(Default)]
+struct Budget {
+    day: i64,
+    used: u32,
+}
+
+impl Budget {
+    /// Begins anew with each day (UTC); returns whether series were left out the day before.
+    fn begin(&mut self, at: Timestamp) -> bool {
+        const DAY_SECONDS: i64 = 86_400;
+        let day = at.as_second().div_euclid(DAY_SECONDS);
+        if self.day == day {
+            return false;
+        }
+        let was_used_up = self.used > NEW_SERIES_PER_DAY;
+        *self = Self { day, used: 0 };
+        was_used_up
+    }
+
+    /// Whether one more may come.
+    fn take(&mut self) -> bool {
+        self.used = self.used.saturating_add(1);
+        self.used <= NEW_SERIES_PER_DAY
+    }
 }
 
 impl Feeds {
@@ -74,7 +108,12 @@ impl Feeds {
             self.append(&feed.target, at, &[]);
         }
         let target = self.store.target(&target_labels(of));
-        let feed = Feed { of: of.clone(), target, known: ScrapeCache::default() };
+        let feed = Feed {
+            of: of.clone(),
+            target,
+            known: ScrapeCache::default(),
+            budget: Budget::default(),
+        };
         let feed = Arc::new(Mutex::new(feed));
         self.feeds().insert(key, Arc::clone(&feed));
         feed
@@ -98,13 +137,17 @@ impl PageSink for Feeds {
     fn page(&self, of: &ScrapedMember, at: Timestamp, took: Duration, body: &[u8]) {
         let feed = self.feed(of, at);
         let mut feed = feed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Feed { target, known, .. } = &mut *feed;
+        let Feed { target, known, budget, .. } = &mut *feed;
+        if budget.begin(at) {
+            *known = ScrapeCache::default();
+        }
+        let was_used_up = budget.used > NEW_SERIES_PER_DAY;
         let mut samples = Vec::with_capacity(known.len() + 3);
         let mut page = known.page();
         let (mut name, mut verdict) = ("", Verdict::Drop);
         let mut family = Family::default();
         let mut count = 0_u32;
-        for line in expfmt::parse(body, Format::Text, Limits::default()) {
+        for line in expfmt::parse(body, Format::Text, LIMITS) {
             // The page was read before: a line that is none does not come here.
             let Ok(line) = line else { continue };
             let Line::Sample(sample) = line else {
@@ -119,13 +162,21 @@ impl PageSink for Feeds {
             }
             if verdict.keeps(sample.value, sample.series) {
                 let id = page.id(sample.series, || {
-                    self.store.describe(family.name, family.kind, &family.help);
-                    self.store.series_id(&series_labels(&sample))
+                    budget.take().then(|| {
+                        self.store.describe(family.name, family.kind, &family.help);
+                        self.store.series_id(&series_labels(&sample))
+                    })
                 });
-                samples.push((id, sample.value));
+                samples.extend(id.map(|id| (id, sample.value)));
             }
         }
         page.finish();
+        if budget.used > NEW_SERIES_PER_DAY && !was_used_up {
+            warn!(
+                cluster = %of.cluster, instance = %of.instance, limit = NEW_SERIES_PER_DAY,
+                "too many new series in one day, the rest of them is not kept"
+            );
+        }
         samples.push((self.up, 1.0));
         samples.push((self.duration, took.as_secs_f64()));
         samples.push((self.samples, f64::from(count)));
@@ -195,4 +246,45 @@ fn series_labels(sample: &Sample<'_>) -> Labels {
         (name, value.into_owned())
     });
     Labels::new(std::iter::once(name).chain(labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::series::{MatchOp, Matcher, Source as _};
+    use tsdb::Options;
+
+    use super::*;
+
+    const BEGIN_MS: i64 = 1_700_006_400_000;
+
+    fn of() -> ScrapedMember {
+        ScrapedMember {
+            cluster: "c".into(),
+            labels: std::collections::BTreeMap::new(),
+            member: "m1".into(),
+            instance: "m1:2379".into(),
+        }
+    }
+
+    #[test]
+    fn series_that_are_new_with_every_scrape_end_at_the_limit_of_the_day() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Tsdb::open(directory.path(), Options::default()).unwrap();
+        let feeds = Feeds::new(store.clone(), &Config::default());
+        let scrape = |number: i64| {
+            let lines = (0..10_000).map(|line| format!("etcd_a{{n=\"{number}_{line}\"}} 1\n"));
+            let at = Timestamp::from_millisecond(BEGIN_MS + number * 15_000).unwrap();
+            feeds.page(&of(), at, Duration::ZERO, lines.collect::<String>().as_bytes());
+        };
+        (0..5).for_each(scrape);
+        store.flush();
+        let count = || {
+            let matcher = Matcher::new("__name__", MatchOp::Eq, "etcd_a").unwrap();
+            store.select(&[matcher], BEGIN_MS, BEGIN_MS + 2 * 86_400_000, None).unwrap().len()
+        };
+        assert_eq!(count(), NEW_SERIES_PER_DAY as usize);
+        scrape(86_400 / 15);
+        store.flush();
+        assert_eq!(count(), NEW_SERIES_PER_DAY as usize + 10_000, "the next day begins anew");
+    }
 }

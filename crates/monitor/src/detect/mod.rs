@@ -7,6 +7,7 @@
 
 mod corrupt;
 mod member_absent;
+mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod quorum_lost;
@@ -64,10 +65,11 @@ pub struct Hysteresis {
 pub type Detector = fn(&Window<'_>) -> Vec<Condition>;
 
 /// All detectors, in the order of the catalogue.
-pub const DETECTORS: [Detector; 5] = [
+pub const DETECTORS: [Detector; 6] = [
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
+    metrics_unreadable::detect,
     nospace::detect,
     corrupt::detect,
 ];
@@ -76,9 +78,10 @@ pub const DETECTORS: [Detector; 5] = [
 pub fn hysteresis(kind: FindingKind) -> Hysteresis {
     match kind {
         FindingKind::QuorumLost => Hysteresis { raise: 2, clear: 3 },
-        FindingKind::NoLeader | FindingKind::MemberDown | FindingKind::MemberUnreachable => {
-            Hysteresis { raise: 3, clear: 3 }
-        }
+        FindingKind::NoLeader
+        | FindingKind::MemberDown
+        | FindingKind::MemberUnreachable
+        | FindingKind::MetricsUnreadable => Hysteresis { raise: 3, clear: 3 },
         FindingKind::Nospace | FindingKind::CorruptAlarm => Hysteresis { raise: 1, clear: 1 },
     }
 }

@@ -27,10 +27,13 @@ struct Says {
     links: Option<[u8; 3]>,
     /// Whether it reports NOSPACE of member 1.
     nospace: bool,
+    /// How many scrapes of it failed in a row.
+    failed_scrapes: u32,
 }
 
-const LED_BY_1: Says = Says { leader: 1, reads: true, answers: true, links: None, nospace: false };
-const FROZEN: Says = Says { leader: 0, reads: false, answers: false, links: None, nospace: false };
+const LED_BY_1: Says =
+    Says { leader: 1, reads: true, answers: true, links: None, nospace: false, failed_scrapes: 0 };
+const FROZEN: Says = Says { leader: 0, reads: false, answers: false, ..LED_BY_1 };
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -92,6 +95,11 @@ fn member_sweep(id: u64, says: Says, started_at: Timestamp) -> MemberSweep {
         let page = Page::parse(lines.collect::<String>().as_bytes(), started_at).unwrap();
         Arc::new(Scrape { at: started_at, page: Ok(Arc::new(page)), version: None, health: None })
     });
+    let failed = || {
+        let page = Err(format!("m{id}:2379: GET /metrics: no answer within 10s"));
+        Arc::new(Scrape { at: started_at, page, version: None, health: None })
+    };
+    let scrape = scrape.or_else(|| (says.failed_scrapes > 0).then(failed));
     let when = |condition: bool| condition.then_some(());
     MemberSweep {
         status: observed(started_at, when(says.answers).map(|()| status)),
@@ -101,6 +109,7 @@ fn member_sweep(id: u64, says: Says, started_at: Timestamp) -> MemberSweep {
         serializable_read: observed(started_at, when(says.answers).map(|()| header)),
         linearizable_read: observed(started_at, when(says.reads).map(|()| header)),
         scrape,
+        failed_scrapes: says.failed_scrapes,
         ..MemberSweep::of(endpoint)
     }
 }
@@ -285,5 +294,35 @@ fn a_restart_in_bad_times_tells_nothing_twice_and_forgets_nothing() {
     let over = ["1s finding_closed m3", "1s finding_closed m1", "1s alarm_disarmed m1"];
     assert_eq!(events, over);
     assert!(verdict.records.iter().all(|record| matches!(record, Record::Finding { .. })));
+    assert_eq!(kinds(&verdict), []);
+}
+
+#[test]
+fn metrics_that_fail_twice_are_a_finding_only_while_the_member_answers() {
+    let failing = |failed_scrapes| Says { failed_scrapes, ..LED_BY_1 };
+    let once = [failing(1), LED_BY_1, LED_BY_1];
+    let (verdict, _) = judge(&[once; 4]);
+    assert_eq!(kinds(&verdict), []);
+
+    let twice = [failing(2), LED_BY_1, LED_BY_1];
+    let (verdict, events) = judge(&[once, twice, twice, twice]);
+    assert_eq!(kinds(&verdict), [(FindingKind::MetricsUnreadable, FindingState::Open)]);
+    assert!(
+        events.contains(&"4s m1 answers, but its metrics cannot be read".to_owned()),
+        "{events:?}"
+    );
+    let finding = &verdict.view.findings[0];
+    assert_eq!(finding.severity, model::severity::Severity::Warning);
+    assert_eq!(finding.member.as_ref().unwrap().name, "m1");
+    assert_eq!(finding.evidence[0].observed, "m1:2379: GET /metrics: no answer within 10s");
+    assert!(finding.next_steps.iter().any(|step| step.contains("metrics_url")));
+    assert_eq!(verdict.view.state, ClusterState::Degraded);
+
+    let silent = [Says { failed_scrapes: 9, ..FROZEN }, LED_BY_1, LED_BY_1];
+    let (verdict, _) = judge(&[silent; 4]);
+    assert_eq!(kinds(&verdict), [(FindingKind::MemberUnreachable, FindingState::Open)]);
+
+    let over = [LED_BY_1; 3];
+    let (verdict, _) = judge(&[twice, twice, twice, over, over, over]);
     assert_eq!(kinds(&verdict), []);
 }

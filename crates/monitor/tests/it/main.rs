@@ -12,6 +12,7 @@ mod expected;
 mod failures;
 mod figures;
 mod health;
+mod hostile;
 mod membership;
 mod recorded;
 mod rotation;

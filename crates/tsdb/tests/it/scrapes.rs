@@ -130,3 +130,19 @@ fn a_clock_that_jumps_an_hour_back_or_ahead_loses_nothing() {
     assert_eq!(found[0].samples.len() as i64, count);
     assert!(found[0].samples.is_sorted_by(|a, b| a.at_ms < b.at_ms));
 }
+
+#[test]
+fn of_a_series_that_a_scrape_has_twice_the_first_value_is_kept() {
+    let directory = TempDir::new().expect("a directory");
+    let store = open(&directory);
+    let [a, b] = ["a", "b"].map(|name| store.series_id(&Labels::new([("__name__", name)])));
+    let target = member(&store, "m1");
+    target.append(START, &[(a, 1.0), (b, 2.0), (a, 3.0), (b, 4.0)]).expect("kept");
+    target.append(START + 15_000, &[(b, 5.0), (a, 6.0), (a, 7.0)]).expect("kept");
+    store.flush();
+    let values = |name| {
+        let found = find(&store, name, START, START + 60_000);
+        found[0].samples.iter().map(|sample| sample.value).collect::<Vec<_>>()
+    };
+    assert_eq!((values("a"), values("b")), (vec![1.0, 6.0], vec![2.0, 5.0]));
+}

@@ -1,0 +1,50 @@
+//! Metrics unreadable: a member answers, but its metrics do not come or cannot be used.
+
+use model::finding::{Evidence, FindingKind};
+use model::severity::Severity;
+
+use super::{Condition, Window};
+use crate::picture::Picture;
+use crate::view::MemberView;
+
+/// A scrape that fails once may have met a busy member; the next is no accident.
+const FAILED_SCRAPES: u32 = 2;
+
+/// One condition per member that answers its Status and failed so many scrapes in a row.
+pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
+    let picture = window.newest();
+    let answering = picture.members.iter().filter(|member| member.is_reachable == Some(true));
+    answering.filter_map(|member| condition(window.cluster, picture, member)).collect()
+}
+
+fn condition(cluster: &str, picture: &Picture, member: &MemberView) -> Option<Condition> {
+    let said = picture.sweep_of(member)?;
+    let scrape = said.scrape.as_ref()?;
+    let error = scrape.page.as_ref().err()?;
+    if said.failed_scrapes < FAILED_SCRAPES {
+        return None;
+    }
+    Some(Condition {
+        kind: FindingKind::MetricsUnreadable,
+        member: Some(member.reference()),
+        severity: Severity::Warning,
+        summary: format!("{} answers, but its metrics cannot be read", member.name),
+        explanation:
+            "Its health is still watched, but its figures stand still and its history has \
+                      a gap until a page of metrics can be read again."
+                .to_owned(),
+        evidence: vec![Evidence {
+            at: scrape.at,
+            source: format!("{} /metrics", said.endpoint),
+            observed: error.clone(),
+        }],
+        next_steps: vec![
+            format!("curl --verbose http://{}/metrics (https:// with TLS)", said.endpoint),
+            format!(
+                "if etcd serves its metrics elsewhere (--listen-metrics-urls), give that URL as \
+                 metrics_url of cluster {cluster}"
+            ),
+            "if something else answers there, such as a proxy, name the member itself".to_owned(),
+        ],
+    })
+}
