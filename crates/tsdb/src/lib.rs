@@ -13,6 +13,9 @@ mod chunk;
 mod column;
 mod db;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod level;
 mod rollup;
 mod row;

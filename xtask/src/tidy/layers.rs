@@ -14,7 +14,7 @@ const LAYERS: &[(u8, &[&str])] = &[
     (2, &["monitor", "testbed"]),
     (3, &["server"]),
     (4, &["etcd-monitor"]),
-    (5, &["xtask"]),
+    (5, &["fuzzing", "xtask"]),
 ];
 
 /// Dependencies that only the named crates may use, so that knowledge stays in one place.

@@ -280,7 +280,7 @@ mod tests {
         store.flush();
         let count = || {
             let matcher = Matcher::new("__name__", MatchOp::Eq, "etcd_a").unwrap();
-            store.select(&[matcher], BEGIN_MS, BEGIN_MS + 2 * 86_400_000, None).unwrap().len()
+            store.select(&[matcher], BEGIN_MS, BEGIN_MS + 2 * 86_400_000).unwrap().len()
         };
         assert_eq!(count(), NEW_SERIES_PER_DAY as usize);
         scrape(86_400 / 15);
