@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-/// A second's work for all targets together.
+/// Per target; a second's work for all of them together.
 const MUTATIONS: usize = 2_000;
 
-/// What the seeds of a target are, and what is told of one that fails.
+/// Feeds a target its seeds, then mutations of them.
 fn run(name: &str, target: fn(&[u8])) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
     let mut paths: Vec<_> = std::fs::read_dir(&directory)
@@ -16,7 +16,9 @@ fn run(name: &str, target: fn(&[u8])) {
     let seeds: Vec<Vec<u8>> =
         paths.iter().map(|path| std::fs::read(path).expect("a seed")).collect();
     assert!(!seeds.is_empty(), "no seeds in {}", directory.display());
-    seeds.iter().for_each(|seed| target(seed));
+    for seed in &seeds {
+        target(seed);
+    }
     // The same mutations every time: a failure can be repeated.
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..MUTATIONS {
