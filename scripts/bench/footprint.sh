@@ -31,20 +31,19 @@ for _ in 1 2 3 4 5; do
 done
 median_ms="$(printf '%s\n' "${times[@]}" | sort -n | sed -n 3p)"
 
-start_prometheus() {
-  local directory targets
-  directory="$("$root/scripts/get-prometheus.sh" 2>/dev/null)" || return 0
+scrape_with_prometheus() {
+  local targets
+  (find_prometheus) 2>/dev/null || return 0
+  find_prometheus
   targets="$(sed 's|http://||g; s|,|","|g; s|^|["|; s|$|"]|' <<<"$endpoints")"
   cat >"$work/prometheus.yml" <<YAML
 global: { scrape_interval: 15s }
 scrape_configs: [{ job_name: etcd, static_configs: [{ targets: $targets }] }]
 YAML
-  start prometheus "$directory/prometheus" --config.file="$work/prometheus.yml" \
-    --storage.tsdb.path="$work/prometheus" --web.listen-address=127.0.0.1:0
-  prometheus_pid="$pid"
+  start_prometheus "$work/prometheus.yml" "$work/prometheus"
 }
 prometheus_pid=''
-start_prometheus
+scrape_with_prometheus
 
 start_monitor --endpoints "$endpoints"
 await 10 is_complete || fail "no complete status"

@@ -77,6 +77,35 @@ start_monitor() {
   url="$(cat "$work/url")"
 }
 
+# Puts the directory of a real Prometheus into $prometheus_directory.
+find_prometheus() {
+  prometheus_directory="$("$root/scripts/get-prometheus.sh")" || fail "needs Prometheus"
+}
+
+prometheus_port() { grep -om1 'address=127\.0\.0\.1:[0-9]*' "$work/prometheus.err" >"$work/port"; }
+
+# Starts Prometheus on a free port with the configuration $1 and the data in $2; sets
+# $prometheus_pid and $prometheus_url.
+start_prometheus() {
+  start prometheus "$prometheus_directory/prometheus" --config.file="$1" \
+    --storage.tsdb.path="$2" --web.listen-address=127.0.0.1:0
+  # Sourcing scripts use it.
+  # shellcheck disable=SC2034
+  prometheus_pid="$pid"
+  await 30 prometheus_port || fail "Prometheus did not start: $(cat "$work/prometheus.err")"
+  prometheus_url="http://$(sed 's/address=//' "$work/port")"
+  await 60 curl --silent --fail --output /dev/null "$prometheus_url/-/ready" ||
+    fail "Prometheus is not ready"
+}
+
+# The first value that $2, a query, has at the API below $1.
+query_value() {
+  curl --silent --fail --max-time 120 "$1/api/v1/query" --data-urlencode "query=$2" |
+    jq --raw-output '.data.result[0].value[1]'
+}
+
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+
 # Whether the answer for the only cluster tells of three healthy members and a leader.
 is_complete() {
   curl --silent --fail --max-time 2 "$url/api/v1/cluster/status" | jq --exit-status '
