@@ -24,11 +24,15 @@ pub enum FindingKind {
     Nospace,
     /// The CORRUPT alarm is raised: data of members differ.
     CorruptAlarm,
+    /// The monitor cannot write to its data directory: what it sees is not kept for long.
+    StoragePaused,
+    /// The monitor found its own files damaged: part of the history is missing.
+    StorageDamaged,
 }
 
 impl FindingKind {
     /// Every kind, in the order of the catalogue.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::QuorumLost,
         Self::NoLeader,
         Self::MemberDown,
@@ -36,6 +40,8 @@ impl FindingKind {
         Self::MetricsUnreadable,
         Self::Nospace,
         Self::CorruptAlarm,
+        Self::StoragePaused,
+        Self::StorageDamaged,
     ];
 
     /// The name in APIs, metrics, rules and runbooks.
@@ -48,6 +54,8 @@ impl FindingKind {
             Self::MetricsUnreadable => "metrics_unreadable",
             Self::Nospace => "nospace",
             Self::CorruptAlarm => "corrupt_alarm",
+            Self::StoragePaused => "storage_paused",
+            Self::StorageDamaged => "storage_damaged",
         }
     }
 }

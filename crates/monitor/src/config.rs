@@ -9,6 +9,8 @@ use model::config_error::ConfigError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::own;
+
 /// One cluster to watch.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -211,6 +213,10 @@ impl ClusterConfig {
                     self.name
                 ),
             ));
+        }
+        if self.name == own::NAME {
+            let message = "is what the monitor calls itself; choose another name";
+            errors.push(ConfigError::new("name", format!("{:?} {message}", self.name)));
         }
         for label in self.labels.keys() {
             let mut chars = label.chars();

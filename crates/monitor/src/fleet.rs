@@ -16,12 +16,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::changes;
 use crate::cluster::{self, Watch};
 use crate::config::ClusterConfig;
+use crate::detect::Condition;
 use crate::event_log::EventLog;
 use crate::findings;
 use crate::judge::Judge;
 use crate::latency::{Probe, ProbeHistogram};
+use crate::own::{self, Own};
 use crate::record::{MemberLatencies, MemberMetrics, Record};
 use crate::schedule::ScheduleStats;
 use crate::sink::PageSink;
@@ -48,6 +51,7 @@ struct Inner {
     records: Option<Records>,
     sink: Option<Arc<dyn PageSink>>,
     scrape_permits: Arc<Semaphore>,
+    own: Own,
     clusters: Mutex<BTreeMap<String, Running>>,
 }
 
@@ -90,6 +94,7 @@ impl Fleet {
                 records,
                 sink,
                 scrape_permits: Arc::new(Semaphore::new(SCRAPES_AT_ONCE)),
+                own: Own::default(),
                 clusters: Mutex::default(),
             }),
         }
@@ -215,6 +220,25 @@ impl Fleet {
         let history = cluster.map(|c| Arc::clone(&c.view().membership_history)).unwrap_or_default();
         let wanted = history.iter().filter(|change| query.accepts(change.at));
         Ok(Page { items: wanted.take(limit).cloned().collect(), next_before: None })
+    }
+
+    /// Takes all that is wrong with the monitor itself now; what is no longer among it is over.
+    pub fn observe_own(&self, conditions: Vec<Condition>) {
+        let now = self.inner.clock.now();
+        for turn in self.inner.own.observe(conditions, now) {
+            if let Some(event) = changes::of_finding(&turn) {
+                self.inner.events.append(own::NAME, now, event);
+            }
+            if let Some(records) = &self.inner.records {
+                let (cluster, finding) = (own::NAME.to_owned(), turn.into_finding());
+                records.put(store::Record::Finding { cluster, finding });
+            }
+        }
+    }
+
+    /// What is wrong with the monitor itself, worst first.
+    pub fn own_findings(&self) -> Arc<Vec<Arc<Finding>>> {
+        self.inner.own.active()
     }
 
     /// The clusters, by name.

@@ -22,6 +22,7 @@ pub mod latency;
 pub mod leader;
 pub mod membership;
 pub mod metrics;
+pub mod own;
 pub mod picture;
 pub mod probe;
 pub mod record;

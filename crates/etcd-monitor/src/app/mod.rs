@@ -3,6 +3,7 @@
 mod demo;
 mod reload;
 mod signals;
+mod storage;
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -75,6 +76,8 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     if let Some(records) = records.clone() {
         tasks.spawn(records::retain(records, Arc::clone(&clock), stop.clone()));
     }
+    let store = history.as_ref().map(History::store);
+    tasks.spawn(storage::watch(fleet.clone(), store, records.clone(), stop.clone()));
     tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
     if flags.config.is_some() {
         let reload = reload::Reload { flags, settings, fleet: fleet.clone(), log, console, clock };

@@ -9,6 +9,7 @@
 
 mod config_files;
 mod downsampling;
+mod full_disk;
 mod golden;
 mod history;
 mod http;

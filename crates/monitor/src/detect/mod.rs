@@ -74,7 +74,8 @@ pub const DETECTORS: [Detector; 6] = [
     corrupt::detect,
 ];
 
-/// The hysteresis of each kind. Alarms are raised and disarmed by etcd itself and do not flap.
+/// The hysteresis of each kind. Alarms are raised and disarmed by etcd itself and do not flap, and our
+/// own storage says itself when it works again.
 pub fn hysteresis(kind: FindingKind) -> Hysteresis {
     match kind {
         FindingKind::QuorumLost => Hysteresis { raise: 2, clear: 3 },
@@ -82,6 +83,9 @@ pub fn hysteresis(kind: FindingKind) -> Hysteresis {
         | FindingKind::MemberDown
         | FindingKind::MemberUnreachable
         | FindingKind::MetricsUnreadable => Hysteresis { raise: 3, clear: 3 },
-        FindingKind::Nospace | FindingKind::CorruptAlarm => Hysteresis { raise: 1, clear: 1 },
+        FindingKind::Nospace
+        | FindingKind::CorruptAlarm
+        | FindingKind::StoragePaused
+        | FindingKind::StorageDamaged => Hysteresis { raise: 1, clear: 1 },
     }
 }

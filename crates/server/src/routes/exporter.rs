@@ -1,11 +1,13 @@
 //! `/metrics`: our own series for Prometheus; the members' series stay with the members.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use expfmt::{Encoder, Format, Kind};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
-use model::finding::FindingState;
+use model::finding::{Finding, FindingState};
 use model::health::{ClusterState, Health};
 use monitor::fleet::ClusterHandle;
 use monitor::latency::BOUNDS_SECONDS;
@@ -71,13 +73,13 @@ fn page(shared: &Shared, format: Format) -> Result<String, expfmt::EncodeError> 
     let mut out = Encoder::new(format);
     of_clusters(&mut out, &views);
     of_members(&mut out, &views);
-    of_findings(&mut out, &views);
+    of_findings(&mut out, &views, &shared.state.fleet.own_findings());
     of_probes(&mut out, &clusters);
     of_self(&mut out, shared, &clusters);
     out.finish()
 }
 
-type Views = [std::sync::Arc<ClusterView>];
+type Views = [Arc<ClusterView>];
 
 fn of_clusters(out: &mut Encoder, views: &Views) {
     let mut gauge = |name: &str, help: &str, value: &dyn Fn(&ClusterView) -> Option<f64>| {
@@ -183,23 +185,26 @@ fn of_members(out: &mut Encoder, views: &Views) {
     });
 }
 
-fn of_findings(out: &mut Encoder, views: &Views) {
+fn of_findings(out: &mut Encoder, views: &Views, own: &[Arc<Finding>]) {
     let mut family = out.family(
         "etcd_monitor_finding",
         Kind::Gauge,
         "1 while the finding is open; findings that are over are absent.",
     );
-    for view in views {
-        for finding in &view.findings {
-            if !matches!(finding.state, FindingState::Open | FindingState::Clearing) {
-                continue;
-            }
+    let mut add = |labels: Labels, finding: &Finding| {
+        if matches!(finding.state, FindingState::Open | FindingState::Clearing) {
             let member = finding.member.as_ref().map_or("", |member| member.name.as_str());
-            let labels = with(cluster_labels(view), "member", member);
+            let labels = with(labels, "member", member);
             let labels = with(labels, "kind", finding.kind.as_str());
             let labels = with(labels, "severity", finding.severity.as_str());
             family.sample(&borrowed(&labels), 1.0);
         }
+    };
+    for finding in own {
+        add(vec![("cluster".to_owned(), monitor::own::NAME.to_owned())], finding);
+    }
+    for view in views {
+        view.findings.iter().for_each(|finding| add(cluster_labels(view), finding));
     }
 }
 

@@ -1,9 +1,12 @@
 //! Findings: what is wrong now, and what was.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use model::finding::{FindingKind, FindingState};
 use monitor::fleet::ClusterHandle;
+use monitor::own;
 use serde::Deserialize;
 use store::FindingQuery;
 use utoipa::IntoParams;
@@ -56,7 +59,7 @@ pub(super) async fn of_cluster(
     page(&shared, &[only], Some(cluster), query).await.map(Json)
 }
 
-/// What is wrong with any cluster.
+/// What is wrong with any cluster, and with the monitor itself (as the cluster `etcd-monitor`).
 #[utoipa::path(
     get, path = "/api/v1/findings", tag = "clusters", params(FindingsQuery),
     responses((status = 200, body = Findings), (status = 400, body = Problem))
@@ -89,12 +92,17 @@ async fn page(
     };
     let mut findings = Vec::new();
     if wanted.before.is_none() {
-        for view in clusters.iter().map(ClusterHandle::view) {
-            let active = view.findings.iter().filter(|finding| {
-                wanted.accepts(&view.name, finding)
-                    && state.is_none_or(|state| state == finding.state)
+        let mut add = |cluster: &str, active: &[Arc<model::finding::Finding>]| {
+            let active = active.iter().filter(|finding| {
+                wanted.accepts(cluster, finding) && state.is_none_or(|state| state == finding.state)
             });
-            findings.extend(active.map(|finding| Finding::new(&view.name, finding)));
+            findings.extend(active.map(|finding| Finding::new(cluster, finding)));
+        };
+        if wanted.cluster.is_none() {
+            add(own::NAME, &shared.state.fleet.own_findings());
+        }
+        for view in clusters.iter().map(ClusterHandle::view) {
+            add(&view.name, &view.findings);
         }
     }
     let wants_closed = query.closed || query.before.is_some();

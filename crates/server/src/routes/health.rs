@@ -17,7 +17,8 @@ pub(super) async fn health(State(shared): State<Shared>) -> Json<Health> {
     let views: Vec<_> = shared.state.fleet.clusters().iter().map(ClusterHandle::view).collect();
     let is_ready = shared.waiting_for().is_empty();
     let state = &shared.state;
-    Json(Health::new(state.build, state.started_at, is_ready, &views, shared.now()))
+    let own = state.fleet.own_findings();
+    Json(Health::new(state.build, state.started_at, is_ready, &own, &views, shared.now()))
 }
 
 /// Whether the process answers.

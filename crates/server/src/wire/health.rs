@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::finding::Finding;
 use model::health::ClusterState;
 use monitor::view::ClusterView;
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub(crate) struct Health {
     pub(crate) uptime_seconds: f64,
     /// Whether each cluster has been looked at once.
     pub(crate) is_ready: bool,
+    /// What is wrong with the monitor itself; `/api/v1/findings` has more on each.
+    pub(crate) own_troubles: Vec<String>,
     /// Watched clusters.
     pub(crate) clusters: usize,
     /// Watched clusters by state.
@@ -54,6 +57,7 @@ impl Health {
         build: BuildInfo,
         started_at: Timestamp,
         is_ready: bool,
+        own: &[Arc<Finding>],
         views: &[Arc<ClusterView>],
         now: Timestamp,
     ) -> Self {
@@ -70,6 +74,7 @@ impl Health {
             started_at: Time(started_at),
             uptime_seconds: seconds_between(started_at, now),
             is_ready,
+            own_troubles: own.iter().map(|finding| finding.summary.clone()).collect(),
             clusters: views.len(),
             clusters_by_state,
             troubled: troubled
@@ -105,6 +110,13 @@ mod tests {
         let views = [Arc::new(samples::degraded()), Arc::new(samples::never_swept())];
         let build = BuildInfo { version: "1.2.3", commit: "abc", date: "today", rustc: "1.95" };
         let started_at = samples::now() - jiff::SignedDuration::from_secs(90);
-        insta::assert_json_snapshot!(Health::new(build, started_at, false, &views, samples::now()));
+        insta::assert_json_snapshot!(Health::new(
+            build,
+            started_at,
+            false,
+            &[],
+            &views,
+            samples::now()
+        ));
     }
 }

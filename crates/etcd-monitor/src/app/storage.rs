@@ -1,0 +1,130 @@
+//! Whether the data directory can be written to and is sound, told as findings of the monitor.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use model::finding::{Evidence, FindingKind};
+use model::severity::Severity;
+use monitor::detect::Condition;
+use monitor::fleet::Fleet;
+use store::Records;
+use tokio_util::sync::CancellationToken;
+use tsdb::Tsdb;
+
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What is told of one of the stores.
+#[derive(Debug, Clone)]
+struct Store {
+    name: &'static str,
+    write_error: Option<String>,
+    damage: Vec<String>,
+}
+
+/// Looks after the stores until `stop`.
+pub(super) async fn watch(
+    fleet: Fleet,
+    history: Option<Tsdb>,
+    records: Option<Records>,
+    stop: CancellationToken,
+) {
+    loop {
+        let (history, records) = (history.clone(), records.clone());
+        // An error says that it panicked, which the log has.
+        if let Ok(stores) = tokio::task::spawn_blocking(move || look(history, records)).await {
+            fleet.observe_own(conditions(&stores, fleet.clock().now()));
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+fn look(history: Option<Tsdb>, records: Option<Records>) -> Vec<Store> {
+    let history = history.map(|history| {
+        let tsdb::Stat { ingest_error, damage, .. } = history.stat();
+        Store { name: "history", write_error: ingest_error, damage }
+    });
+    let records = records.map(|records| {
+        let store::Stat { write_error, damage, .. } = records.stat();
+        Store { name: "records", write_error, damage }
+    });
+    history.into_iter().chain(records).collect()
+}
+
+fn conditions(stores: &[Store], now: Timestamp) -> Vec<Condition> {
+    let evidence = |of: &dyn Fn(&Store) -> Vec<String>| -> Vec<Evidence> {
+        let each =
+            stores.iter().flat_map(|store| of(store).into_iter().map(|text| (store.name, text)));
+        each.map(|(source, observed)| Evidence { at: now, source: source.to_owned(), observed })
+            .collect()
+    };
+    let mut conditions = Vec::new();
+    let paused = evidence(&|store| store.write_error.clone().into_iter().collect());
+    if !paused.is_empty() {
+        conditions.push(Condition {
+            kind: FindingKind::StoragePaused,
+            member: None,
+            severity: Severity::Critical,
+            summary: "the data directory cannot be written to: history is not kept".to_owned(),
+            explanation:
+                "What members say waits in memory for a few minutes and is written when the \
+                          disk takes it again; then new samples are refused. Watching goes on."
+                    .to_owned(),
+            evidence: paused,
+            next_steps: vec![
+                "free space: df -h, and look at the data directory (etcd-monitor config show)"
+                    .to_owned(),
+                "let the oldest samples go: history.max_size_mb, history.retention_days".to_owned(),
+            ],
+        });
+    }
+    let damaged = evidence(&|store| store.damage.clone());
+    if !damaged.is_empty() {
+        conditions.push(Condition {
+            kind: FindingKind::StorageDamaged,
+            member: None,
+            severity: Severity::Warning,
+            summary: "files in the data directory are damaged: part of the history is missing"
+                .to_owned(),
+            explanation:
+                "The damaged parts are left out of every answer, and the rest serves. A file \
+                          that is no database was renamed to *.damaged-N."
+                    .to_owned(),
+            evidence: damaged,
+            next_steps: vec![
+                "look for the cause: dmesg, smartctl -a".to_owned(),
+                "see what is affected: etcd-monitor data verify".to_owned(),
+                "restore the files from a backup while the monitor is stopped".to_owned(),
+            ],
+        });
+    }
+    conditions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_any_store_is_told_with_its_reason() {
+        let sound = Store { name: "history", write_error: None, damage: Vec::new() };
+        assert!(conditions(std::slice::from_ref(&sound), Timestamp::UNIX_EPOCH).is_empty());
+        let full = Store { write_error: Some("disk is full".to_owned()), ..sound.clone() };
+        let torn = Store { name: "records", damage: vec!["records.db".to_owned()], ..sound };
+        let found = conditions(&[full, torn], Timestamp::UNIX_EPOCH);
+        let found: Vec<_> = found
+            .iter()
+            .map(|c| (c.kind, c.evidence[0].source.as_str(), c.evidence[0].observed.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (FindingKind::StoragePaused, "history", "disk is full"),
+                (FindingKind::StorageDamaged, "records", "records.db"),
+            ]
+        );
+    }
+}
