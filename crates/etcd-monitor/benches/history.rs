@@ -56,7 +56,7 @@ fn member(store: &Tsdb, number: usize) -> Target {
 struct Filled {
     store: Tsdb,
     end_ms: i64,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Filled {
@@ -77,7 +77,7 @@ impl Filled {
         }
         store.flush();
         store.roll_up(end_ms, &mut || true).expect("rolled up");
-        Self { store, end_ms, _directory: directory }
+        Self { store, end_ms, directory }
     }
 
     fn ask(&self, bencher: Bencher<'_, '_>, text: &str, hours: i64) {
@@ -129,6 +129,24 @@ fn the_number_of_all_series_of_a_thousand_members(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 10)]
 fn the_labels_of_all_series_of_a_thousand_members(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| FLEET.store.series(&[], FLEET.end_ms - HOUR, FLEET.end_ms));
+}
+
+/// A copy of the files as they are while they are written to: what a kill leaves.
+fn killed() -> TempDir {
+    let copy = TempDir::new().expect("a directory");
+    for entry in std::fs::read_dir(FLEET.directory.path()).expect("a directory") {
+        let path = entry.expect("a file").path();
+        std::fs::copy(&path, copy.path().join(path.file_name().expect("a name"))).expect("copied");
+    }
+    copy
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn opening_25_million_samples_after_a_kill(bencher: Bencher<'_, '_>) {
+    bencher.with_inputs(killed).bench_local_values(|directory| {
+        let store = Tsdb::open(directory.path(), Options::default()).expect("a store");
+        (store, directory)
+    });
 }
 
 #[divan::bench]
