@@ -83,7 +83,8 @@ impl Format {
 }
 
 /// Our own crates. Others stay at `warn`: at `debug` they would drown us.
-const OURS: [&str; 5] = ["etcd_monitor", "etcd", "monitor", "server", "testbed"];
+const OURS: [&str; 8] =
+    ["etcd_monitor", "etcd", "monitor", "promql", "server", "store", "testbed", "tsdb"];
 
 impl Config {
     fn targets(&self) -> Targets {

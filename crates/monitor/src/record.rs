@@ -264,6 +264,7 @@ impl Record {
             self.closed_findings.store(Arc::new(closed));
         }
         self.view.store(Arc::new(verdict.view));
+        // Before the events: when one of them is told, what it tells of is on disk.
         if let Some(records) = &self.records {
             for record in verdict.records {
                 records.put(record);

@@ -50,6 +50,11 @@ async fn watch_bad_times(cluster: &mut Cluster, program: &Program) {
     program.until("the finding", SOON, FINDINGS, is_down).await;
     let is_elected = |answer: &Value| answer["leader"]["seen_elected"] == true;
     program.until("the new leader", SOON, "/api/v1/cluster/leader", is_elected).await;
+    // The present is shown at once; an event is told when it, and what it tells of, is on disk.
+    for told in ["kind=finding_opened&text=is%20down", "kind=leader_elected"] {
+        let is_told = |answer: &Value| answer["events"][0]["sequence"].is_u64();
+        program.until("the event", SOON, &format!("/api/v1/events?{told}"), is_told).await;
+    }
 }
 
 #[tokio::test]
