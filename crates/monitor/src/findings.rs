@@ -79,12 +79,12 @@ impl FindingBook {
         Self { entries: open.into_iter().map(entry).collect(), closed: VecDeque::new() }
     }
 
-    /// Takes what the detectors saw in a sweep at `now`. After a complete sweep, what is only
-    /// remembered and not seen is over.
+    /// Takes what the detectors saw in a sweep at `now`. What is only remembered and not seen is over
+    /// after a sweep that would show it, as `would_show` says.
     pub fn observe(
         &mut self,
         conditions: Vec<Condition>,
-        is_complete: bool,
+        would_show: &dyn Fn(&Finding) -> bool,
         now: Timestamp,
     ) -> Vec<Turn> {
         let mut turns = Vec::new();
@@ -98,7 +98,7 @@ impl FindingBook {
         let missed: Vec<Key> =
             self.entries.keys().filter(|key| !seen.contains_key(key)).cloned().collect();
         for key in missed {
-            self.miss(&key, is_complete, now, &mut turns);
+            self.miss(&key, would_show, now, &mut turns);
         }
         turns
     }
@@ -159,12 +159,18 @@ impl FindingBook {
         }
     }
 
-    fn miss(&mut self, key: &Key, is_complete: bool, now: Timestamp, turns: &mut Vec<Turn>) {
+    fn miss(
+        &mut self,
+        key: &Key,
+        would_show: &dyn Fn(&Finding) -> bool,
+        now: Timestamp,
+        turns: &mut Vec<Turn>,
+    ) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.seen = 0;
         entry.missed = entry.missed.saturating_add(1);
         if entry.is_remembered {
-            if is_complete {
+            if would_show(&entry.finding) {
                 let over = over(
                     &entry.finding,
                     now,
@@ -279,7 +285,7 @@ mod tests {
         for (second, seen) in (0..).zip(sweeps) {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             let conditions = seen.iter().map(|kind| condition(*kind)).collect();
-            words.extend(book.observe(conditions, true, now).iter().map(|t| word(second, t)));
+            words.extend(book.observe(conditions, &|_| true, now).iter().map(|t| word(second, t)));
         }
         (words, book)
     }
@@ -353,7 +359,7 @@ mod tests {
         for (second, (seen, is_complete)) in (100..).zip(sweeps) {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             let conditions = seen.iter().map(|kind| condition(*kind)).collect();
-            let turns = book.observe(conditions, *is_complete, now);
+            let turns = book.observe(conditions, &|_| *is_complete, now);
             words.extend(turns.iter().map(|turn| word(second, turn)));
         }
         (words, book)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use etcd::{Alarm, AlarmKind, Endpoint, MemberInfo};
 use jiff::{SignedDuration, Timestamp};
-use model::finding::{Finding, MemberRef};
+use model::finding::{Finding, FindingKind, MemberRef};
 use model::health::ClusterState;
 use model::id::MemberId;
 use model::membership::MembershipChangeKind;
@@ -261,8 +261,10 @@ impl Judge {
     fn detect(&mut self, now: Timestamp) -> Vec<Turn> {
         let window = Window { cluster: &self.brief.name, pictures: &self.window };
         let conditions = DETECTORS.iter().flat_map(|detect| detect(&window)).collect();
-        let is_complete = is_complete(self.newest());
-        self.findings.observe(conditions, is_complete, now)
+        let picture = self.window.last().expect("invariant: a picture is pushed before this");
+        let is_complete = is_complete(picture);
+        let would_show = |finding: &Finding| is_complete && has_looked(picture, finding);
+        self.findings.observe(conditions, &would_show, now)
     }
 
     fn view(&self, slowest: Option<(String, Duration)>) -> ClusterView {
@@ -336,6 +338,19 @@ fn is_complete(picture: &Picture) -> bool {
     picture.members.iter().all(|member| member.endpoint.is_none() || is_asked(member))
         && picture.sweep.members.iter().any(|member| member.alarms.answer().is_some())
         && picture::has_quorum(&picture.sweep).is_some()
+}
+
+/// Whether what a finding of this kind rests on was looked at since the start, beyond what a complete
+/// sweep holds.
+fn has_looked(picture: &Picture, finding: &Finding) -> bool {
+    if finding.kind != FindingKind::MetricsUnreadable {
+        return true;
+    }
+    // Several scrapes have to fail before it is seen again; one that succeeds is enough for its end.
+    let id = finding.member.as_ref().and_then(|member| member.id);
+    let Some(member) = id.and_then(|id| picture.member(id)) else { return true };
+    let scrape = picture.sweep_of(member).and_then(|said| said.scrape.as_ref());
+    scrape.is_some_and(|scrape| scrape.page.is_ok())
 }
 
 fn alarms_of(alarms: &[Alarm], id: MemberId) -> Vec<AlarmKind> {

@@ -23,7 +23,7 @@ impl Own {
     /// Takes all that is wrong at `now`.
     pub(crate) fn observe(&self, conditions: Vec<Condition>, now: Timestamp) -> Vec<Turn> {
         let mut book = self.book.lock().expect("invariant: no holder of this lock panics");
-        let turns = book.observe(conditions, true, now);
+        let turns = book.observe(conditions, &|_| true, now);
         self.active.store(Arc::new(book.active()));
         turns
     }

@@ -298,6 +298,21 @@ fn a_restart_in_bad_times_tells_nothing_twice_and_forgets_nothing() {
 }
 
 #[test]
+fn metrics_that_could_not_be_read_before_a_restart_are_read_before_that_is_over() {
+    let failing = |failed_scrapes| [Says { failed_scrapes, ..LED_BY_1 }, LED_BY_1, LED_BY_1];
+    let past = recorded(&[failing(2); 4]);
+    assert_eq!(past.open_findings.len(), 1);
+    let not_scraped_yet = [LED_BY_1; 3];
+    let sweeps = [not_scraped_yet, not_scraped_yet, failing(1), failing(2)];
+    let (verdict, events) = judge_after(past.clone(), &sweeps);
+    assert_eq!(kinds(&verdict), [(FindingKind::MetricsUnreadable, FindingState::Open)]);
+    assert!(events.iter().all(|event| !event.contains("finding")), "{events:?}");
+    let read = Says { links: Some([0, 1, 1]), ..LED_BY_1 };
+    let (_, events) = judge_after(past, &[not_scraped_yet, [read, LED_BY_1, LED_BY_1]]);
+    assert!(events.contains(&"2s finding_closed m1".to_owned()), "{events:?}");
+}
+
+#[test]
 fn metrics_that_fail_twice_are_a_finding_only_while_the_member_answers() {
     let failing = |failed_scrapes| Says { failed_scrapes, ..LED_BY_1 };
     let once = [failing(1), LED_BY_1, LED_BY_1];
