@@ -134,20 +134,29 @@ impl Fleet {
         applied
     }
 
-    /// Closes the findings on record of clusters that are not watched: nobody will see their end.
+    /// Closes the findings on record whose end nobody will see: of clusters that are not watched, and
+    /// of the monitor itself when it last ran.
     fn abandon_findings(&self, watched: Vec<String>) {
         let Some(records) = self.inner.records.clone() else { return };
         let now = self.inner.clock.now();
+        let own = self.own_findings();
         tokio::task::spawn_blocking(move || {
+            // The records have microseconds.
+            let key = |of: &Finding| (of.kind, of.since.as_microsecond());
+            let is_own = |of: &Finding| own.iter().any(|finding| key(finding) == key(of));
             let open = FindingQuery { is_closed: Some(false), ..FindingQuery::default() };
             match records.findings(&open, usize::MAX) {
                 Ok(page) => {
                     for (cluster, finding) in page.items {
-                        if !watched.contains(&cluster) {
-                            let why = "the cluster is not watched any more";
-                            let finding = findings::over(&finding, now, why);
-                            records.put(store::Record::Finding { cluster, finding });
-                        }
+                        let why = if cluster == own::NAME && !is_own(&finding) {
+                            "the monitor was started again, and looks anew"
+                        } else if cluster != own::NAME && !watched.contains(&cluster) {
+                            "the cluster is not watched any more"
+                        } else {
+                            continue;
+                        };
+                        let finding = findings::over(&finding, now, why);
+                        records.put(store::Record::Finding { cluster, finding });
                     }
                 }
                 Err(error) => warn!(%error, "findings on record cannot be read"),
