@@ -1,6 +1,6 @@
 //! `etcd-monitor query`: PromQL from the command line, of a running monitor or of any Prometheus.
 //!
-//! [`request`] says what is asked, [`client`] asks it, [`answer`] reads what comes, and one file
+//! `request` says what is asked, `client` asks it, `answer` reads what comes, and one file
 //! for each output shows it.
 
 pub mod address;
