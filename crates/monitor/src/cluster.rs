@@ -39,6 +39,10 @@ const REPLIES: usize = 256;
 const EAGER_SCRAPE: Duration = Duration::from_secs(2);
 const EAGER_FOR: Duration = Duration::from_secs(20);
 
+/// A target's first scrape waits so long for the member's name, which the first sweep tells: what
+/// is scraped without it would be a series of its own.
+const NAME_WITHIN: Duration = Duration::from_secs(3);
+
 /// Watches one cluster until `stop`.
 pub(crate) struct Watch {
     record: Arc<Record>,
@@ -204,7 +208,7 @@ impl Watch {
             if !self.targets.contains_key(&endpoint) {
                 debug!(cluster = %self.config.name, %endpoint, "endpoint is watched");
                 let member = self.connector.member(endpoint.clone());
-                self.targets.insert(endpoint, Target::new(member, now));
+                self.targets.insert(endpoint, Target::new(member, now + NAME_WITHIN));
             }
         }
     }
@@ -272,6 +276,17 @@ impl Watch {
         self.next = self.next.min((self.begun + self.period).max(now));
         self.follow_eagerness(&verdict.view, now);
         self.record.publish(verdict, self.judge.closed_findings());
+        self.scrape_named(now);
+    }
+
+    /// Has the metrics of members whose names are known by now read for the first time.
+    fn scrape_named(&mut self, now: Instant) {
+        for (endpoint, target) in &mut self.targets {
+            let is_new = target.scrape.is_none() && !target.is_scraping;
+            if is_new && !self.record.scraped_member(endpoint).member.is_empty() {
+                target.next_scrape = target.next_scrape.min(now);
+            }
+        }
     }
 
     /// Reads metrics more often for a while after a member stopped answering.

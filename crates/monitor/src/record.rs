@@ -137,7 +137,8 @@ impl Record {
     pub(crate) fn scraped_member(&self, endpoint: &Endpoint) -> ScrapedMember {
         let (config, view) = (self.config(), self.view());
         let instance = endpoint.to_string();
-        let known = view.members.iter().find(|m| m.endpoint.as_ref() == Some(&instance));
+        let mut listed = view.members.iter().filter(|member| member.is_listed);
+        let known = listed.find(|member| member.endpoint.as_ref() == Some(&instance));
         ScrapedMember {
             cluster: config.name.clone(),
             labels: config.labels.clone(),

@@ -12,7 +12,7 @@ pub struct ScrapedMember {
     pub cluster: String,
     /// Labels that are added to everything said about the cluster.
     pub labels: BTreeMap<String, String>,
-    /// The member's name; empty when it never told.
+    /// The member's name in the member list; empty while no list has it.
     pub member: String,
     /// The endpoint that was asked, `host:port`.
     pub instance: String,

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use expfmt::{Format, Kind, Line, Sample, ScrapeCache};
 use jiff::Timestamp;
-use model::series::{Labels, METRIC_NAME};
+use model::series::{Labels, METRIC_NAME, MatchOp, Matcher, Source as _, Want};
 use monitor::metrics::page::LIMITS;
 use monitor::sink::{PageSink, ScrapedMember};
 use tracing::warn;
-use tsdb::{Error, SeriesId, Target, Tsdb};
+use tsdb::{Error, Level, SeriesId, Target, Tsdb};
 
 use super::config::Config;
 use super::keep::{Choice, Verdict};
@@ -23,6 +24,9 @@ const TARGET_LABELS: [&str; 4] = ["cluster", "member", "instance", "job"];
 /// Series that a member may bring anew on one day, several times what it has: a page that names
 /// itself anew with every scrape must not fill the memory. What is above is not kept.
 const NEW_SERIES_PER_DAY: u32 = 30_000;
+
+/// Samples that are older than this say nothing of a member's name.
+const NAMES_WITHIN: Duration = Duration::from_hours(30 * 24);
 
 /// By cluster and instance.
 type ByInstance = HashMap<(String, String), Arc<Mutex<Feed>>>;
@@ -99,17 +103,24 @@ impl Feeds {
     fn feed(&self, of: &ScrapedMember, at: Timestamp) -> Arc<Mutex<Feed>> {
         let key = (of.cluster.clone(), of.instance.clone());
         let known = self.feeds().get(&key).cloned();
+        let mut of = of.clone();
         if let Some(known) = known {
             let feed = known.lock().unwrap_or_else(PoisonError::into_inner);
-            if feed.of == *of {
+            // What the members do not tell now, they told before.
+            if of.member.is_empty() {
+                of.member.clone_from(&feed.of.member);
+            }
+            if feed.of == of {
                 drop(feed);
                 return known;
             }
             self.append(&feed.target, at, &[]);
+        } else if of.member.is_empty() {
+            of.member = self.last_name(&of, at).unwrap_or_default();
         }
-        let target = self.store.target(&target_labels(of));
+        let target = self.store.target(&target_labels(&of));
         let feed = Feed {
-            of: of.clone(),
+            of,
             target,
             known: ScrapeCache::default(),
             budget: Budget::default(),
@@ -117,6 +128,31 @@ impl Feeds {
         let feed = Arc::new(Mutex::new(feed));
         self.feeds().insert(key, Arc::clone(&feed));
         feed
+    }
+
+    /// The name that a member's newest samples have, for one that is not reached after a restart.
+    fn last_name(&self, of: &ScrapedMember, at: Timestamp) -> Option<String> {
+        let is = |name, value| Matcher::new(name, MatchOp::Eq, value);
+        let matchers = [
+            is(METRIC_NAME, "up").ok()?,
+            is("cluster", &of.cluster).ok()?,
+            is("instance", &of.instance).ok()?,
+        ];
+        let to_ms = at.as_millisecond();
+        let from_ms = to_ms.saturating_sub(NAMES_WITHIN.as_millis() as i64);
+        let want = Want { spacing_ms: Some(Level::Hour.spacing_ms()), ..Want::all(from_ms, to_ms) };
+        let mut newest = None;
+        let found = self.store.read(&matchers, want, &mut |series, _| {
+            let last = series.samples.last().map(|sample| sample.at_ms);
+            if let Some(name) = series.labels.get("member") {
+                newest = newest.take().max(Some((last, name.to_owned())));
+            }
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = found {
+            warn!(error, "the name of a member cannot be looked up in the history");
+        }
+        newest.map(|(_, name)| name)
     }
 
     fn append(&self, target: &Target, at: Timestamp, samples: &[(SeriesId, f64)]) {
@@ -250,7 +286,6 @@ fn series_labels(sample: &Sample<'_>) -> Labels {
 
 #[cfg(test)]
 mod tests {
-    use model::series::{MatchOp, Matcher, Source as _};
     use tsdb::Options;
 
     use super::*;
@@ -286,5 +321,46 @@ mod tests {
         scrape(86_400 / 15);
         store.flush();
         assert_eq!(count(), NEW_SERIES_PER_DAY as usize + 10_000, "the next day begins anew");
+    }
+
+    #[test]
+    fn a_member_that_is_not_reached_after_a_restart_keeps_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Tsdb::open(directory.path(), tsdb::Options::default()).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
+        let named = |name: &str, instance: &str| ScrapedMember {
+            cluster: "c".to_owned(),
+            labels: [("zone".to_owned(), "z".to_owned())].into(),
+            member: name.to_owned(),
+            instance: instance.to_owned(),
+        };
+        let took = Duration::from_millis(1);
+        let store = open();
+        let feeds = Feeds::new(store.clone(), &Config::default());
+        for (second, of) in
+            [(0, named("old", "a:1")), (1, named("new", "a:1")), (2, named("other", "a:2"))]
+        {
+            feeds.page(&of, at(second), took, b"");
+        }
+        // It is on no list any more.
+        feeds.no_page(&named("", "a:1"), at(3), took);
+        store.close();
+        drop((feeds, store));
+
+        let store = open();
+        let feeds = Feeds::new(store.clone(), &Config::default());
+        feeds.no_page(&named("", "a:1"), at(10), took);
+        feeds.no_page(&named("new", "a:1"), at(11), took);
+        feeds.no_page(&named("", "a:3"), at(12), took);
+        store.flush();
+        let up = Matcher::new(METRIC_NAME, MatchOp::Eq, "up").unwrap();
+        let found = store.select(&[up], 0, i64::MAX).unwrap();
+        let samples = |name: &str| {
+            let of_member = found.iter().filter(|one| one.labels.get("member") == Some(name));
+            of_member.map(|one| one.samples.len()).collect::<Vec<_>>()
+        };
+        // The old name's last sample is a stale marker.
+        assert_eq!((samples("old"), samples("new"), samples("other")), (vec![2], vec![4], vec![1]));
+        assert_eq!(found.len(), 4, "a:3 has no name");
     }
 }

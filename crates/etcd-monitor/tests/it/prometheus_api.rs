@@ -38,7 +38,7 @@ async fn watched() -> Option<Watched> {
     let cluster = Cluster::builder(EtcdVersion::available().pop()?).start().await.unwrap();
     let program = Program::watch(&cluster).await;
     program.until_healthy().await;
-    let path = "/prometheus/api/v1/query?query=min(count_over_time(up{member!=%22%22}[1h]))";
+    let path = "/prometheus/api/v1/query?query=min(count_over_time(up[1h]))";
     program
         .until("enough scrapes", WITHIN, path, |answer| {
             let count = answer["data"]["result"][0]["value"][1].as_str();
@@ -48,7 +48,7 @@ async fn watched() -> Option<Watched> {
     Some(Watched { program, tool, server, _cluster: cluster })
 }
 
-/// Our samples of the members that have a name, in OpenMetrics, and the moment of the last of them.
+/// Our samples in OpenMetrics, and the moment of the last of them.
 async fn exported(program: &Program) -> (String, f64) {
     let query = "/prometheus/api/v1/query?query={member!=%22%22}[1h]";
     let answer = program.json(query).await;
@@ -172,17 +172,16 @@ async fn promtool_takes_us_for_a_prometheus() {
     let url = format!("http://{}/prometheus", watched.program.authority());
     let up = said(&watched.tool, &["query", "instant", &url, "sum(up)"]).await;
     assert!(up.starts_with("{} => 3 @["), "{up}");
-    let range = ["query", "range", "--step=1s", &url, "up{member!=\"\"}"];
+    let range = ["query", "range", "--step=1s", &url, "up"];
     let range = said(&watched.tool, &range).await;
     assert_eq!(range.matches("job=\"etcd\"").count(), 3, "{range}");
-    let selector = "--match=etcd_server_is_leader{member!=\"\"}";
+    let selector = "--match=etcd_server_is_leader";
     let series = said(&watched.tool, &["query", "series", selector, &url]).await;
     assert_eq!(series.lines().count(), 3, "{series}");
     let names = said(&watched.tool, &["query", "labels", &url, "cluster"]).await;
     assert_eq!(names, "test\n");
 
-    let (status, federated) =
-        http::get(watched.program.authority(), "/federate?match[]=up{member!=%22%22}").await;
+    let (status, federated) = http::get(watched.program.authority(), "/federate?match[]=up").await;
     assert_eq!((status, federated.lines().count()), (200, 4), "{federated}");
 }
 

@@ -177,7 +177,26 @@ async fn a_running_monitor_answers_about_its_cluster() {
         assert!(answer.contains('▲') && answer.contains("┬"), "{answer}");
         check(&url, &["ratee(up[5m])"], 3, "did you mean rate?\n  ratee(up[5m])\n  ^\n").await;
         check(&url, &["no_such_metric"], 0, "no series; is the label right").await;
+        // Not even the first scrape was kept without the member's name.
+        check(&url, &["last_over_time(up{member=''}[1h])"], 0, "no series").await;
     }
+}
+
+#[tokio::test]
+async fn an_endpoint_where_nobody_answers_is_down_in_the_history() {
+    let Some(version) = EtcdVersion::available().pop() else { return };
+    let cluster = Cluster::builder(version).members(1).start().await.unwrap();
+    // Bound and not listening any more: nobody else gets it soon.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let data_dir = tempfile::tempdir().unwrap();
+    let mut command = command();
+    let endpoints = format!("{},127.0.0.1:{port}", cluster.endpoints().join(","));
+    command.args(["--endpoints", &endpoints]).arg("--data-dir").arg(data_dir.path());
+    let program = Program::start(command).await;
+    let path = format!("/prometheus/api/v1/query?query=up{{instance=%22127.0.0.1:{port}%22}}");
+    program
+        .until("down", WITHIN, &path, |answer| answer["data"]["result"][0]["value"][1] == "0")
+        .await;
 }
 
 #[tokio::test]
