@@ -98,16 +98,8 @@ pub(crate) fn decode(mut input: &[u8], length: usize) -> Option<Vec<u64>> {
     if tag & HAS_RUNS == 0 {
         return values(tag, input, length);
     }
-    let count = bytes::take(&mut input)?;
-    let mut runs = Vec::new();
-    let (mut total, mut present) = (0_usize, 0_usize);
-    for _ in 0..count {
-        let run = bytes::take(&mut input)?;
-        let (kind, run) = (run & 3, usize::try_from(run >> 2).ok()?);
-        total = total.checked_add(run).filter(|total| *total <= length)?;
-        present += if kind == PRESENT { run } else { 0 };
-        runs.push((kind, run));
-    }
+    let runs = take_runs(&mut input, length)?;
+    let present = runs.iter().filter(|(kind, _)| *kind == PRESENT).map(|(_, run)| run).sum();
     let values = values(tag & !HAS_RUNS, input, present)?;
     let mut values = values.into_iter();
     let mut column = Vec::with_capacity(length);
@@ -119,6 +111,28 @@ pub(crate) fn decode(mut input: &[u8], length: usize) -> Option<Vec<u64>> {
         }
     }
     (column.len() == length).then_some(column)
+}
+
+/// How many samples an encoded column of `length` values has, stale markers included; `None` when
+/// the bytes are none.
+pub(crate) fn count(mut input: &[u8], length: usize) -> Option<usize> {
+    if bytes::take_byte(&mut input)? & HAS_RUNS == 0 {
+        return Some(length);
+    }
+    let runs = take_runs(&mut input, length)?;
+    Some(runs.iter().filter(|(kind, _)| *kind <= STALE).map(|(_, run)| run).sum())
+}
+
+fn take_runs(input: &mut &[u8], length: usize) -> Option<Vec<(u64, usize)>> {
+    let mut runs = Vec::new();
+    let mut total = 0_usize;
+    for _ in 0..bytes::take(input)? {
+        let run = bytes::take(input)?;
+        let (kind, run) = (run & 3, usize::try_from(run >> 2).ok()?);
+        total = total.checked_add(run).filter(|total| *total <= length)?;
+        runs.push((kind, run));
+    }
+    Some(runs)
 }
 
 fn values(codec: u8, input: &[u8], count: usize) -> Option<Vec<u64>> {
@@ -158,6 +172,8 @@ mod tests {
         fn any_column_comes_back(column in proptest::collection::vec(any_bits(), 0..300)) {
             let mut out = Vec::new();
             encode(&mut out, &column);
+            let present = column.iter().filter(|bits| **bits != ABSENT).count();
+            prop_assert_eq!(count(&out, column.len()), Some(present));
             prop_assert_eq!(decode(&out, column.len()), Some(column));
         }
 

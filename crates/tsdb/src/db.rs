@@ -1,7 +1,7 @@
 //! The store as its users see it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use crate::level::Level;
 use crate::shards::Shards;
 use crate::target::{SeriesId, Target, TargetState};
 use crate::writer::{Command, Writer, day_of};
-use crate::{rollup, select};
+use crate::{lock, rollup, select};
 
 /// Scrapes that wait for the disk: two minutes of a thousand members.
 const QUEUE: usize = 8_192;
@@ -93,22 +93,15 @@ struct Inner {
 impl Tsdb {
     /// Opens the store in `directory`, or makes it. Only one process may have it open.
     pub fn open(directory: &Path, options: Options) -> Result<Self, Error> {
-        let lock = lock(directory)?;
+        let lock = lock::take(directory)?;
         let shards = Arc::new(Shards::open(directory, false)?);
         let mut backlog = Vec::new();
         let mut next_segment = 0;
-        for (file, shard) in shards.all() {
-            let replayed = shard.replay(file.first_day)?;
-            for what in replayed.damage {
-                shards.damaged(what);
-            }
-            for (target, segment) in replayed.segments {
-                next_segment = next_segment.max(segment.number + 1);
-                let target = Arc::clone(&shards.catalog.read().targets[target as usize]);
-                let segment = Arc::new(segment);
-                target.restore(Arc::clone(&segment));
-                backlog.push(Command::Seal { target, segment });
-            }
+        for (target, segment) in shards.replay()? {
+            next_segment = next_segment.max(segment.number + 1);
+            let segment = Arc::new(segment);
+            target.restore(Arc::clone(&segment));
+            backlog.push(Command::Seal { target, segment });
         }
         let (writer, commands) = mpsc::sync_channel(QUEUE);
         let stopping = Arc::new(AtomicBool::new(false));
@@ -246,22 +239,6 @@ impl Tsdb {
     /// Writes what is left and ends the thread. What is appended afterwards is refused.
     pub fn close(&self) {
         self.inner.stop();
-    }
-}
-
-/// The directory is ours for as long as the file is open, however the process ends.
-fn lock(directory: &Path) -> Result<File, Error> {
-    let path = directory.join("lock");
-    let io = |what| {
-        let path = path.clone();
-        move |source| Error::Io { what, path, source }
-    };
-    fs::create_dir_all(directory).map_err(io("make the directory of"))?;
-    let file = File::create(&path).map_err(io("make"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
     }
 }
 

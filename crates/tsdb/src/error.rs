@@ -40,6 +40,12 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// A copy would be mixed with what is there.
+    #[error("{} is not empty; give a directory that is empty or does not exist", path.display())]
+    NotEmpty {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// Another process has it open.
     #[error("{} is in use by another etcd-monitor; give each its own --data-dir", path.display())]
     InUse {

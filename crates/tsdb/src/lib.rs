@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 mod assemble;
 mod bytes;
 mod catalog;
@@ -17,6 +18,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod level;
+mod lock;
 mod rollup;
 mod row;
 mod segment;
@@ -24,6 +26,7 @@ mod select;
 mod shard;
 mod shards;
 mod target;
+mod view;
 mod writer;
 mod writing;
 
@@ -32,6 +35,7 @@ pub use db::{Options, Stat, Tsdb};
 pub use error::Error;
 pub use level::Level;
 pub use target::{SeriesId, Target};
+pub use view::View;
 
 /// A value's bits that say: no sample. No measurement has them, being a NaN that nothing computes.
 pub(crate) const ABSENT: u64 = 0x7ff0_0000_0000_0003;

@@ -181,8 +181,14 @@ impl Shard {
     }
 
     /// The latest scrapes as they were when the process ended, by target; and what was damaged.
-    pub(crate) fn replay(&self, day: i64) -> Result<Replayed, Error> {
+    pub(crate) fn replay(&self, day: i64, catalog: &Catalog) -> Result<Replayed, Error> {
         let reader = self.reader()?;
+        let sql = |source| Error::Sql { path: self.path.clone(), source };
+        let snapshot = reader.snapshot().map_err(sql)?;
+        if self.is_read_only {
+            // Another process may have given names since the file was opened.
+            self.set_names(read_names(reader.connection(), catalog).map_err(sql)?);
+        }
         let names = self.names();
         let names = &*names;
         let ours: HashMap<i64, u32> = names.targets.iter().map(|(k, v)| (*v, *k)).collect();
@@ -213,7 +219,7 @@ impl Shard {
             }
             Ok(())
         };
-        read().map_err(|source| Error::Sql { path: self.path.clone(), source })?;
+        read().and_then(|()| snapshot.commit()).map_err(sql)?;
         Ok(Replayed { segments, damage })
     }
 }
@@ -254,7 +260,7 @@ fn read_rolled(connection: &Connection) -> rusqlite::Result<BTreeSet<i64>> {
     query.query_map((), |row| row.get(0))?.collect()
 }
 
-fn read_names(connection: &Connection, catalog: &Catalog) -> rusqlite::Result<Names> {
+pub(crate) fn read_names(connection: &Connection, catalog: &Catalog) -> rusqlite::Result<Names> {
     let mut names = Names::default();
     let mut query = connection.prepare("SELECT id, labels FROM target")?;
     let mut rows = query.query(())?;

@@ -13,7 +13,9 @@ use crate::DAY_MS;
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::level::{FileId, Level};
+use crate::segment::Segment;
 use crate::shard::Shard;
+use crate::target::TargetState;
 use crate::writer::day_of;
 
 /// All files.
@@ -88,6 +90,29 @@ impl Shards {
     /// All files, the finest level first, then the oldest.
     pub(crate) fn all(&self) -> Vec<(FileId, Arc<Shard>)> {
         self.read().iter().map(|(file, shard)| (*file, Arc::clone(shard))).collect()
+    }
+
+    /// The latest scrapes of all targets as they are on disk; damage is noted.
+    pub(crate) fn replay(&self) -> Result<Vec<(Arc<TargetState>, Segment)>, Error> {
+        let mut all = Vec::new();
+        for (file, shard) in self.all() {
+            let replayed = match shard.replay(file.first_day, &self.catalog) {
+                Err(error) if error.is_damage() => {
+                    self.damaged(error.to_string());
+                    continue;
+                }
+                other => other?,
+            };
+            replayed.damage.into_iter().for_each(|what| self.damaged(what));
+            let known = self.catalog.read();
+            let segments = replayed.segments.into_iter();
+            all.extend(
+                segments.map(|(target, segment)| {
+                    (Arc::clone(&known.targets[target as usize]), segment)
+                }),
+            );
+        }
+        Ok(all)
     }
 
     /// Which parts of which files answer a query, oldest first: of each day the coarsest level that

@@ -21,7 +21,7 @@ const MERGE: usize = 12;
 const SMALL: i64 = 0;
 const LARGE: i64 = 1;
 /// Left alone, for a person to look at.
-const DAMAGED: i64 = 9;
+pub(crate) const DAMAGED: i64 = 9;
 
 /// A file that is open for writing.
 pub(crate) struct WritableFile {
@@ -134,11 +134,11 @@ impl Writing<'_> {
             *shape = self.shape(*shape)?;
         }
         block.columns.sort_by_key(|(shape, _)| *shape);
-        self.put(target, kept, SMALL, &block)?;
+        self.put(target, kept as i64, SMALL, &block)?;
         self.merge(target, kept)
     }
 
-    fn put(&self, target: i64, kept: Kept, size: i64, block: &Block) -> rusqlite::Result<()> {
+    fn put(&self, target: i64, figure: i64, size: i64, block: &Block) -> rusqlite::Result<()> {
         let (Some(from), Some(to)) = (block.times.first(), block.times.last()) else {
             return Ok(());
         };
@@ -146,7 +146,7 @@ impl Writing<'_> {
             "INSERT INTO block (target, figure, size, from_ms, to_ms, data)
              VALUES (?, ?, ?, ?, ?, ?)",
         )?;
-        insert.execute(params![target, kept as i64, size, from, to, block.encode()])?;
+        insert.execute(params![target, figure, size, from, to, block.encode()])?;
         Ok(())
     }
 
@@ -160,26 +160,37 @@ impl Writing<'_> {
             return Ok(());
         }
         let mut query = self.sql.prepare_cached(
-            "SELECT id, data FROM block WHERE target = ? AND figure = ? AND size = ?
-             ORDER BY from_ms",
+            "SELECT id FROM block WHERE target = ? AND figure = ? AND size = ? ORDER BY from_ms",
         )?;
-        let (mut ids, mut blocks) = (Vec::new(), Vec::new());
-        let mut rows = query.query(small)?;
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            if let Some(block) = chunk::decode(row.get_ref(1)?.as_blob()?) {
-                ids.push(id);
+        let ids: rusqlite::Result<Vec<i64>> = query.query_map(small, |row| row.get(0))?.collect();
+        self.join(target, kept as i64, &ids?)
+    }
+
+    /// Makes one large block of these of a target and figure; damaged ones are left alone.
+    pub(crate) fn join(&self, target: i64, figure: i64, ids: &[i64]) -> rusqlite::Result<()> {
+        let mut query = self.sql.prepare_cached("SELECT data FROM block WHERE id = ?")?;
+        let (mut sound, mut blocks) = (Vec::new(), Vec::new());
+        for id in ids {
+            let block = query.query_row([id], |row| Ok(chunk::decode(row.get_ref(0)?.as_blob()?)));
+            if let Some(block) = block? {
+                sound.push(*id);
                 blocks.push(block);
             } else {
-                self.sql.execute("UPDATE block SET size = ? WHERE id = ?", [DAMAGED, id])?;
+                self.sql.execute("UPDATE block SET size = ? WHERE id = ?", [DAMAGED, *id])?;
                 self.shards.damaged(format!("block {id} of {}", self.shard.path.display()));
             }
         }
-        self.put(target, kept, LARGE, &Block::join(blocks))?;
-        let mut delete = self.sql.prepare_cached("DELETE FROM block WHERE id = ?")?;
-        for id in ids {
-            delete.execute([id])?;
-        }
-        Ok(())
+        self.put(target, figure, LARGE, &Block::join(blocks))?;
+        sound.into_iter().try_for_each(|id| self.delete(id))
+    }
+
+    pub(crate) fn delete(&self, id: i64) -> rusqlite::Result<()> {
+        self.sql.prepare_cached("DELETE FROM block WHERE id = ?")?.execute([id]).map(drop)
+    }
+
+    /// Puts other columns in a block's place; the times stay.
+    pub(crate) fn replace(&self, id: i64, block: &Block) -> rusqlite::Result<()> {
+        let mut update = self.sql.prepare_cached("UPDATE block SET data = ? WHERE id = ?")?;
+        update.execute(params![block.encode(), id]).map(drop)
     }
 }

@@ -1,5 +1,6 @@
 //! The store from outside: what was appended is found again, whatever happens in between.
 
+mod admin;
 mod crash;
 mod damage;
 mod retention;
