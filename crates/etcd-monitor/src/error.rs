@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::query;
+use crate::{data, query};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,9 @@ pub enum Error {
     /// A query has no answer.
     #[error(transparent)]
     Query(#[from] query::error::Error),
+    /// The data directory is not as it should be, or not what was asked for.
+    #[error(transparent)]
+    Data(#[from] data::error::Error),
     /// The API cannot be served.
     #[error(transparent)]
     Server(#[from] server::Error),
@@ -59,6 +62,7 @@ impl Error {
             }
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
             Self::Query(error) => error.exit_code(),
+            Self::Data(error) => error.exit_code(),
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

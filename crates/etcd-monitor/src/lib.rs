@@ -2,7 +2,7 @@
 //!
 //! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
-//! tells a person what happens. [`query`] asks a running one.
+//! tells a person what happens. [`query`] asks a running one, and [`data`] looks after what it keeps.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod data;
 pub mod error;
 pub mod history;
 pub mod logging;

@@ -115,8 +115,7 @@ impl Shard {
     /// Opens the file to read, whoever else writes to it.
     pub(crate) fn open_read_only(path: &Path, catalog: &Catalog) -> Result<Self, Error> {
         let sql = |source| Error::Sql { path: path.to_owned(), source };
-        let connection = Connection::open_with_flags(path, READ_ONLY).map_err(sql)?;
-        connection.execute_batch(READ_SETTINGS).map_err(sql)?;
+        let connection = read_only(path).map_err(sql)?;
         refuse_newer(&connection, path)?;
         Self::of(path, connection, true, catalog)
     }
@@ -141,15 +140,16 @@ impl Shard {
 
     /// A connection of one's own, to write with.
     pub(crate) fn connect(&self) -> Result<Connection, Error> {
-        let (flags, settings) = if self.is_read_only {
-            (READ_ONLY, READ_SETTINGS)
-        } else {
-            (OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX, SETTINGS)
+        let open = || {
+            if self.is_read_only {
+                return read_only(&self.path);
+            }
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&self.path, flags)?;
+            connection.execute_batch(SETTINGS)?;
+            Ok(connection)
         };
-        let sql = |source| Error::Sql { path: self.path.clone(), source };
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(sql)?;
-        connection.execute_batch(settings).map_err(sql)?;
-        Ok(connection)
+        open().map_err(|source| Error::Sql { path: self.path.clone(), source })
     }
 
     pub(crate) fn names(&self) -> Arc<Names> {
@@ -221,6 +221,31 @@ impl Shard {
         };
         read().and_then(|()| snapshot.commit()).map_err(sql)?;
         Ok(Replayed { segments, damage })
+    }
+}
+
+/// A connection that cannot write, whoever else does.
+pub(crate) fn read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let open = |path: &Path, flags| {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.execute_batch(READ_SETTINGS)?;
+        connection.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+        Ok(connection)
+    };
+    match open(path, READ_ONLY) {
+        // On a medium that cannot be written, where readers cannot tell of themselves beside the
+        // file. Without a log beside it nobody writes to it, and the file is all there is.
+        Err(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == rusqlite::ErrorCode::CannotOpen
+                && path.exists()
+                && !path.with_extension("db-wal").exists() =>
+        {
+            let text = path.to_string_lossy();
+            let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let address = format!("file:{text}?immutable=1");
+            open(Path::new(&address), READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+        }
+        other => other,
     }
 }
 

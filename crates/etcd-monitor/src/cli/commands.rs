@@ -1,4 +1,4 @@
-//! Commands that answer and end: about the configuration, queries, completion, version.
+//! Commands that answer and end: about the configuration, queries, data, completion, version.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use super::{Command, ConfigCommand};
 use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
 use crate::error::Error;
-use crate::query;
 use crate::version::VERSION;
+use crate::{data, query};
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
 pub fn run(
@@ -27,6 +27,7 @@ pub fn run(
         Command::Config(ConfigCommand::Example) => EXAMPLE.to_owned(),
         Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
         Command::Query(flags) => query::run(*flags, now)?,
+        Command::Data(command) => return Ok(data::run(command, environment, now, out)?),
         Command::Completion { shell } => completion(shell),
         Command::Version => format!("etcd-monitor {}\n", *VERSION),
     };

@@ -9,10 +9,12 @@ use clap_complete::Shell;
 use crate::version::VERSION;
 
 pub mod commands;
+pub mod data;
 pub mod flags;
 pub mod query;
 pub mod values;
 
+use data::DataCommand;
 use flags::RunFlags;
 use query::QueryFlags;
 
@@ -62,6 +64,9 @@ Examples:
     etcd-monitor --config etcd-monitor.yaml
   Ask a running one, for an hour of curves:
     etcd-monitor query -o graph 'rate(etcd_server_proposals_applied_total[5m])'
+  What the history takes, and a copy of it while it goes on:
+    etcd-monitor data stat
+    etcd-monitor data backup /backup/etcd-monitor
   Try it with a local three-member cluster:
     etcd-monitor --demo
 
@@ -75,6 +80,9 @@ pub enum Command {
     Config(ConfigCommand),
     /// Ask a running etcd-monitor, or a Prometheus, in PromQL.
     Query(Box<QueryFlags>),
+    /// Look after the data directory: what takes how much, is it sound, copy, export, delete.
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

@@ -80,6 +80,18 @@ fn help_of_query_is_the_golden_text() {
 }
 
 #[test]
+fn help_of_data_is_the_golden_text() {
+    let data = command().find_subcommand("data").cloned().unwrap();
+    let mut text = help_of(data.clone().bin_name("etcd-monitor data"));
+    for command in data.get_subcommands() {
+        let name = format!("etcd-monitor data {}", command.get_name());
+        let help = help_of(command.clone().bin_name(&name));
+        text.extend(["\n\n-- ", &name, "\n", &help]);
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn commands_parse() {
     for arguments in [
         &["config", "check", "file.yaml"][..],
@@ -88,6 +100,9 @@ fn commands_parse() {
         &["config", "schema"],
         &["query", "up"],
         &["query", "up", "--range", "6h", "--step", "1m", "-o", "csv", "--time", "1d ago"],
+        &["data", "stat", "-o", "json"],
+        &["data", "export", "--match", "up", "--from", "1d ago", "-o", "file"],
+        &["data", "delete-series", "up", "{cluster='old'}", "--yes", "--data-dir", "d"],
         &["completion", "zsh"],
         &["version"],
     ] {

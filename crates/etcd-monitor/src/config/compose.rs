@@ -72,7 +72,8 @@ fn override_process(settings: &mut Settings, flags: &ProcessFlags) {
     }
 }
 
-fn default_data_dir(environment: &dyn Environment) -> Option<PathBuf> {
+/// Where data is when nobody says it; none when the system has no place for it.
+pub fn default_data_dir(environment: &dyn Environment) -> Option<PathBuf> {
     let directory =
         |name| environment.variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(data) = directory("XDG_DATA_HOME") {

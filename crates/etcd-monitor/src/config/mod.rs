@@ -18,7 +18,7 @@ pub mod schema;
 mod settings;
 pub mod show;
 
-pub use compose::{Environment, SystemEnvironment, compose};
+pub use compose::{Environment, SystemEnvironment, compose, default_data_dir};
 pub use document::MAX_BYTES;
 pub use settings::Settings;
 

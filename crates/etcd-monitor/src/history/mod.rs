@@ -18,6 +18,9 @@ use tsdb::Tsdb;
 pub use config::{Config, Keep};
 use feed::Feeds;
 
+/// Its directory within the data directory.
+pub const DIRECTORY: &str = "history";
+
 /// How often the history is tidied: whole days are rolled up and removed, so more often gains nothing.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 
@@ -31,7 +34,7 @@ pub struct History {
 impl History {
     /// Opens what `data_dir` has, or begins it.
     pub fn open(data_dir: &Path, config: &Config) -> Result<Self, tsdb::Error> {
-        let store = Tsdb::open(&data_dir.join("history"), config.options())?;
+        let store = Tsdb::open(&data_dir.join(DIRECTORY), config.options())?;
         let feeds = Arc::new(Feeds::new(store.clone(), config));
         Ok(Self { store, feeds })
     }

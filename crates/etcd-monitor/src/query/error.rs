@@ -53,7 +53,7 @@ pub enum Error {
     },
     /// Before the beginning of time.
     #[error(
-        "the time asked about is before the year -9999; give a shorter --range or a later --time"
+        "the time asked about is before the year -9999; give a later one, or a shorter --range"
     )]
     TooEarly,
     /// A graph of something that has no course.

@@ -4,28 +4,28 @@ use std::fmt::Write as _;
 
 /// Where the text stands in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// Rows of equally many cells.
-pub(super) struct Grid {
+pub(crate) struct Grid {
     aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
 }
 
 impl Grid {
-    pub(super) fn new(aligns: Vec<Align>) -> Self {
+    pub(crate) fn new(aligns: Vec<Align>) -> Self {
         Self { aligns, rows: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, row: impl IntoIterator<Item = String>) {
+    pub(crate) fn add(&mut self, row: impl IntoIterator<Item = String>) {
         self.rows.push(row.into_iter().map(|cell| printable(&cell)).collect());
     }
 
     /// The rows as lines without blanks at their ends; columns are two blanks apart.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let width = |column: usize| {
             self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
         };
@@ -45,7 +45,7 @@ impl Grid {
 }
 
 /// `text` without line ends and other characters that a terminal obeys.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {

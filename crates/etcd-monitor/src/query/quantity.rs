@@ -19,7 +19,7 @@ pub(super) fn exact(value: f64) -> String {
 }
 
 /// A number in its unit, to three digits; without one, to five.
-pub(super) fn humane(value: f64, unit: Option<Unit>, zone: &TimeZone) -> String {
+pub(crate) fn humane(value: f64, unit: Option<Unit>, zone: &TimeZone) -> String {
     if !value.is_finite() {
         return special(value).to_owned();
     }

@@ -23,6 +23,16 @@ pub enum Moment {
     Ago(Duration),
 }
 
+impl Moment {
+    /// When that is, as seen from `now`.
+    pub fn at(self, now: Timestamp) -> Result<Timestamp, Error> {
+        match self {
+            Self::At(at) => Ok(at),
+            Self::Ago(ago) => before(now, ago),
+        }
+    }
+}
+
 /// The time that an answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
@@ -47,11 +57,7 @@ impl Span {
         step: Option<Duration>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let to = match end {
-            None => now,
-            Some(Moment::At(at)) => at,
-            Some(Moment::Ago(ago)) => before(now, ago)?,
-        };
+        let to = end.map_or(Ok(now), |end| end.at(now))?;
         match range {
             None => Ok(Self::Moment(to)),
             Some(range) => {

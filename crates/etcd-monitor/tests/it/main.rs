@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod config_files;
+mod data;
 mod downsampling;
 mod full_disk;
 mod golden;

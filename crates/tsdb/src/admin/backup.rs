@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 
-use super::{Progress, Report};
+use super::{Found, Progress, Report};
 use crate::error::Error;
-use crate::level::FileId;
+use crate::shard;
 
 /// Pages that are copied before the progress is told.
 const PAGES: i32 = 1_024;
@@ -31,27 +31,16 @@ pub struct BackedUp {
 /// at one moment, and is there whole or not at all.
 pub fn backup(directory: &Path, to: &Path, report: Report<'_>) -> Result<BackedUp, Error> {
     begin(to)?;
-    let mut files: Vec<(String, u64)> = Vec::new();
-    let io = |what, path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { what, path, source }
-    };
-    for entry in fs::read_dir(directory).map_err(io("list", directory))? {
-        let path = entry.map_err(io("list", directory))?.path();
-        if let Some(file) = FileId::parse(&path) {
-            files.push((file.name(), fs::metadata(&path).map_or(0, |found| found.len())));
-        }
-    }
-    files.sort();
-    let total = files.iter().map(|(_, bytes)| bytes).sum();
+    let files = super::files(directory)?;
+    let total = files.iter().map(|found| found.bytes).sum();
     let (mut done, mut backed_up) = (0, BackedUp::default());
-    for (name, bytes) in &files {
+    for Found { file, path: from, bytes } in files {
+        let name = file.name();
         let mut tell = |part: f64| {
-            let done = done + (*bytes as f64 * part) as u64;
-            report(Progress { file: name, done, total });
+            let done = done + (bytes as f64 * part) as u64;
+            report(Progress { file: &name, done, total });
         };
-        let (from, copy) = (directory.join(name), to.join(name));
-        match copy_database(&from, &copy, &mut tell) {
+        match copy_database(&from, &to.join(&name), &mut tell) {
             // Its days went over age meanwhile.
             Err(_) if !from.exists() => {}
             Err(error) => return Err(error),
@@ -64,6 +53,20 @@ pub fn backup(directory: &Path, to: &Path, report: Report<'_>) -> Result<BackedU
     }
     sync_directory(to)?;
     Ok(backed_up)
+}
+
+/// Takes away what SQLite left beside the files of a copy that was read and that nobody else uses.
+pub fn tidy(copy: &Path) -> Result<(), Error> {
+    for Found { path, .. } in super::files(copy)? {
+        // The last one that could write and closes a file clears up.
+        let touch = || -> rusqlite::Result<()> {
+            let connection = Connection::open(&path)?;
+            connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
+            connection.close().map_err(|(_, error)| error)
+        };
+        touch().map_err(|source| Error::Sql { path: path.clone(), source })?;
+    }
+    Ok(())
 }
 
 /// Makes the directory of a copy; refuses one that has something in it.
@@ -101,8 +104,7 @@ fn copy_pages(from: &Path, partial: &Path, tell: &mut dyn FnMut(f64)) -> Result<
         let path: PathBuf = path.to_owned();
         move |source| Error::Sql { path, source }
     };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = Connection::open_with_flags(from, flags).map_err(of(from))?;
+    let source = shard::read_only(from).map_err(of(from))?;
     source.busy_timeout(WAIT).map_err(of(from))?;
     // One state for the whole copy: without it, each commit of the writer would begin it anew.
     let snapshot = source.unchecked_transaction().map_err(of(from))?;

@@ -1,17 +1,14 @@
 //! Whether all that is on disk is sound: every page, checksum, column and row.
 
-use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
-
 use super::scan;
-use super::{Progress, Report};
+use super::{Found, Progress, Report};
 use crate::catalog::Catalog;
 use crate::chunk;
 use crate::error::Error;
 use crate::level::FileId;
-use crate::shard::{Kept, Names, Shard, read_names};
+use crate::shard::{self, Kept, Names, Shard, read_names};
 
 /// Complaints of SQLite about one file that are told.
 const COMPLAINTS: usize = 20;
@@ -42,19 +39,11 @@ pub struct Problem {
 
 /// Looks at every file of the store in `directory`; a monitor may write to them meanwhile.
 pub fn verify(directory: &Path, report: Report<'_>) -> Result<Verified, Error> {
-    let io = |source| Error::Io { what: "list", path: directory.to_owned(), source };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if let Some(file) = FileId::parse(&path) {
-            files.push((file, fs::metadata(&path).map_or(0, |found| found.len()), path));
-        }
-    }
-    files.sort();
-    let total = files.iter().map(|(_, bytes, _)| bytes).sum();
+    let files = super::files(directory)?;
+    let total = files.iter().map(|found| found.bytes).sum();
     let mut verified = Verified { files: files.len(), bytes: total, ..Verified::default() };
     let mut done = 0;
-    for (file, bytes, path) in files {
+    for Found { file, path, bytes } in files {
         let name = file.name();
         report(Progress { file: &name, done, total });
         done += bytes;
@@ -70,9 +59,8 @@ pub fn verify(directory: &Path, report: Report<'_>) -> Result<Verified, Error> {
 
 /// What SQLite finds wrong with one file; nothing when that is sound.
 pub fn complaints(path: &Path) -> Vec<String> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let check = || -> rusqlite::Result<Vec<String>> {
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = shard::read_only(path)?;
         let mut query = connection.prepare(&format!("PRAGMA integrity_check({COMPLAINTS})"))?;
         query.query_map((), |row| row.get(0))?.collect()
     };
