@@ -119,12 +119,7 @@ impl Feeds {
             of.member = self.last_name(&of, at).unwrap_or_default();
         }
         let target = self.store.target(&target_labels(&of));
-        let feed = Feed {
-            of,
-            target,
-            known: ScrapeCache::default(),
-            budget: Budget::default(),
-        };
+        let feed = Feed { of, target, known: ScrapeCache::default(), budget: Budget::default() };
         let feed = Arc::new(Mutex::new(feed));
         self.feeds().insert(key, Arc::clone(&feed));
         feed

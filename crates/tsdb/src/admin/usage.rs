@@ -147,7 +147,7 @@ fn of_file(
     drop(reader);
     for (target, segment) in shard.replay(file.first_day, &view.shards.catalog)?.segments {
         let bytes = row_bytes.get(&(segment.number as i64)).copied().unwrap_or_default();
-        let block = segment.all().block(Some);
+        let block = segment.all().block(&(i64::MIN..=i64::MAX), Some);
         let share = bytes / block.columns.len().max(1) as u64;
         for (shape, column) in &block.columns {
             if wanted.has(target, *shape) {
