@@ -15,14 +15,14 @@ milliseconds="${2:-70}"
 repeats="${3:-20}"
 find_prometheus
 build_monitor
-build_release --package tsdb --example load
+build_release --package tsdb --example load_scrapes
 recorded="${RECORDED:-$work/day.om}"
 if ! [ -s "$recorded" ]; then
   build_example record
   "$examples/record" "$("$root/scripts/etcd/get.sh" --any)" "$scrapes" "$milliseconds" >"$recorded"
 fi
 
-"$examples/load" "$work/data/history" <"$recorded" | tr ' ' '\n' >"$work/load"
+"$examples/load_scrapes" "$work/data/history" <"$recorded" | tr ' ' '\n' >"$work/load"
 figure() { sed -n "s/^$1=//p" "$work/load"; }
 # Both in the largest blocks that they make of a day.
 "$prometheus_directory/promtool" tsdb create-blocks-from openmetrics --quiet \

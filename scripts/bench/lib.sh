@@ -82,7 +82,10 @@ find_prometheus() {
   prometheus_directory="$("$root/scripts/get-prometheus.sh")" || fail "needs Prometheus"
 }
 
-prometheus_port() { grep -om1 'address=127\.0\.0\.1:[0-9]*' "$work/prometheus.err" >"$work/port"; }
+prometheus_address() {
+  sed -n 's/.*"Listening on" address=//p' "$work/prometheus.err" >"$work/address"
+  test -s "$work/address"
+}
 
 # Starts Prometheus on a free port with the configuration $1 and the data in $2; sets
 # $prometheus_pid and $prometheus_url.
@@ -92,8 +95,8 @@ start_prometheus() {
   # Sourcing scripts use it.
   # shellcheck disable=SC2034
   prometheus_pid="$pid"
-  await 30 prometheus_port || fail "Prometheus did not start: $(cat "$work/prometheus.err")"
-  prometheus_url="http://$(sed 's/address=//' "$work/port")"
+  await 30 prometheus_address || fail "Prometheus did not start: $(cat "$work/prometheus.err")"
+  prometheus_url="http://$(cat "$work/address")"
   await 60 curl --silent --fail --output /dev/null "$prometheus_url/-/ready" ||
     fail "Prometheus is not ready"
 }

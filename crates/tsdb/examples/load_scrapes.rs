@@ -1,7 +1,7 @@
 //! Loads recorded scrapes into a store, to measure its size: the other side of
 //! `promtool tsdb create-blocks-from openmetrics`.
 //!
-//! usage: `load DIRECTORY <FILE`; the file is OpenMetrics in order of time, each series with the
+//! usage: `load_scrapes DIRECTORY <FILE`; the file is OpenMetrics in order of time, each series with the
 //! labels `cluster`, `instance`, `job` and `member`. Prints how many samples there were, and bytes.
 
 #![forbid(unsafe_code)]
@@ -26,7 +26,7 @@ struct Scrape {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args_os().nth(1).ok_or("usage: load DIRECTORY <FILE")?;
+    let directory = std::env::args_os().nth(1).ok_or("usage: load_scrapes DIRECTORY <FILE")?;
     let directory = PathBuf::from(directory);
     let store = Tsdb::open(&directory, Options::default())?;
     let mut targets: HashMap<String, Target> = HashMap::new();
