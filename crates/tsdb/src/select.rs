@@ -171,8 +171,13 @@ impl<'q> Found<'q> {
             for rows in recent.extract_if(.., is_of_file) {
                 let span = part.from_ms..=part.to_ms;
                 let block = rows.block(&span, |shape| is_wanted(shape).then_some(shape));
-                let columns: Vec<_> = block.columns.iter().map(|(shape, _)| Some(*shape)).collect();
-                found.add(part, Kept::Last, Content::Memory(block), &columns);
+                let columns: Vec<_> = block
+                    .columns
+                    .iter()
+                    .enumerate()
+                    .map(|(place, (shape, _))| (place, *shape))
+                    .collect();
+                found.add(part, Kept::Last, Content::Memory(block), columns);
             }
         }
         Ok(found)
@@ -202,25 +207,33 @@ impl<'q> Found<'q> {
                     self.shards.damaged(format!("block {number} of {path}"));
                     continue;
                 };
-                let columns = block.head.columns.iter();
-                let columns: Vec<_> = columns.map(|(shape, _)| ours.get(shape).copied()).collect();
-                if columns.iter().any(Option::is_some) {
+                let columns = &block.head.columns;
+                let place = |theirs: u32| columns.binary_search_by_key(&theirs, |column| column.0);
+                // Of a thousand columns a query wants a few.
+                let wanted =
+                    ours.iter().filter_map(|(theirs, ours)| Some((place(*theirs).ok()?, *ours)));
+                let wanted: Vec<_> = wanted.collect();
+                if !wanted.is_empty() {
                     self.spacing_ms = self.spacing_ms.max(part.level.spacing_ms());
-                    self.add(part, *kept, Content::Stored(block), &columns);
+                    self.add(part, *kept, Content::Stored(block), wanted);
                 }
             }
         }
         snapshot.commit()
     }
 
-    /// Takes a block; `columns` names the wanted ones.
-    fn add(&mut self, part: &'q Part, kept: Kept, content: Content<'q>, columns: &[Option<u32>]) {
+    /// Takes a block with the places of its wanted columns and our numbers of their series.
+    fn add(
+        &mut self,
+        part: &'q Part,
+        kept: Kept,
+        content: Content<'q>,
+        columns: Vec<(usize, u32)>,
+    ) {
         let block = self.blocks.len();
         self.blocks.push(FoundBlock { part, kept, content });
-        for (column, shape) in columns.iter().enumerate() {
-            if let Some(shape) = shape {
-                self.places.entry(*shape).or_default().push(Place { block, column });
-            }
+        for (column, shape) in columns {
+            self.places.entry(shape).or_default().push(Place { block, column });
         }
     }
 
