@@ -35,6 +35,7 @@ const READ_ONLY: OpenFlags =
 /// Waits a little for whoever checkpoints.
 const READ_SETTINGS: &str = "PRAGMA cache_size = -1024; PRAGMA busy_timeout = 2000;";
 
+/// The index has all that the choice of blocks needs, so that it reads no block.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS target (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS shape (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE);
@@ -47,7 +48,7 @@ const SCHEMA: &str = "
         id INTEGER PRIMARY KEY, target INTEGER NOT NULL, figure INTEGER NOT NULL,
         size INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, data BLOB NOT NULL
     );
-    CREATE INDEX IF NOT EXISTS block_of_target ON block (target, figure, from_ms);
+    CREATE INDEX IF NOT EXISTS block_of_target ON block (target, figure, from_ms, to_ms);
     CREATE TABLE IF NOT EXISTS rolled (day INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS metric (
         name TEXT PRIMARY KEY, kind TEXT NOT NULL, help TEXT NOT NULL
