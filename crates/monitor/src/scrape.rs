@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::metrics::page::{LIMITS, Page};
+use crate::metrics::page::{LIMITS, Page, PageError};
 use crate::sink::{PageSink, ScrapedMember};
 
 /// The other answers are a line of JSON.
@@ -108,11 +108,12 @@ impl Scraper {
             ));
         }
         let took = started.elapsed();
-        let page = Page::parse(&reply.body, at)
-            .map_err(|error| format!("{} of {asked} cannot be used: {error}", target.path()))?;
-        if let Some(sink) = &self.sink {
-            sink.page(of, at, took, &reply.body);
-        }
+        let page = match &self.sink {
+            None => Page::parse(&reply.body, at),
+            Some(sink) => parse_for(sink.as_ref(), of, at, took, &reply.body),
+        };
+        let page =
+            page.map_err(|error| format!("{} of {asked} cannot be used: {error}", target.path()))?;
         Ok(Arc::new(page))
     }
 
@@ -129,6 +130,22 @@ impl Scraper {
         });
         configured.unwrap_or_else(|| HttpTarget::of_member("/metrics"))
     }
+}
+
+/// Parses a page, and lets the sink see each line on the way.
+fn parse_for(
+    sink: &dyn PageSink,
+    of: &ScrapedMember,
+    at: Timestamp,
+    took: Duration,
+    body: &[u8],
+) -> Result<Page, PageError> {
+    let mut page = Err(PageError::NotEtcd);
+    sink.page(of, at, took, &mut |also| {
+        page = Page::parse_with(body, at, also);
+        page.is_ok()
+    });
+    page
 }
 
 /// etcd 3.4 answers `{"health":"true"}`, later ones add a reason; an unhealthy one answers 503.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use expfmt::Line;
 use jiff::Timestamp;
 
 /// Whose page it is.
@@ -18,10 +19,14 @@ pub struct ScrapedMember {
     pub instance: String,
 }
 
+/// Reads a page of metrics: hands each line to its argument, and says whether the page is good.
+pub type ReadPage<'r, 'b> = dyn FnMut(&mut dyn FnMut(&Line<'b>)) -> bool + 'r;
+
 /// Takes the pages of members' `/metrics`. Called from the tasks that scrape, so it must be quick.
 pub trait PageSink: Send + Sync {
-    /// A page that was asked for at `at`, took `took`, and follows the format.
-    fn page(&self, of: &ScrapedMember, at: Timestamp, took: Duration, body: &[u8]);
+    /// A page that was asked for at `at` and took `took`. Its lines come from `read`, which must be
+    /// called once; when that says no, the page is none and nothing of it counts.
+    fn page(&self, of: &ScrapedMember, at: Timestamp, took: Duration, read: &mut ReadPage<'_, '_>);
 
     /// The member was asked at `at` and gave no page.
     fn no_page(&self, of: &ScrapedMember, at: Timestamp, took: Duration);

@@ -6,11 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use expfmt::{Format, Kind, Line, Sample, ScrapeCache};
+use expfmt::{Kind, Line, Sample, ScrapeCache};
 use jiff::Timestamp;
 use model::series::{Labels, METRIC_NAME, MatchOp, Matcher, Source as _, Want};
-use monitor::metrics::page::LIMITS;
-use monitor::sink::{PageSink, ScrapedMember};
+use monitor::sink::{PageSink, ReadPage, ScrapedMember};
 use tracing::warn;
 use tsdb::{Error, Level, SeriesId, Target, Tsdb};
 
@@ -165,7 +164,13 @@ impl Feeds {
 }
 
 impl PageSink for Feeds {
-    fn page(&self, of: &ScrapedMember, at: Timestamp, took: Duration, body: &[u8]) {
+    fn page<'b>(
+        &self,
+        of: &ScrapedMember,
+        at: Timestamp,
+        took: Duration,
+        read: &mut ReadPage<'_, 'b>,
+    ) {
         let feed = self.feed(of, at);
         let mut feed = feed.lock().unwrap_or_else(PoisonError::into_inner);
         let Feed { target, known, budget, .. } = &mut *feed;
@@ -178,13 +183,8 @@ impl PageSink for Feeds {
         let (mut name, mut verdict) = ("", Verdict::Drop);
         let mut family = Family::default();
         let mut count = 0_u32;
-        for line in expfmt::parse(body, Format::Text, LIMITS) {
-            // The page was read before: a line that is none does not come here.
-            let Ok(line) = line else { continue };
-            let Line::Sample(sample) = line else {
-                family.take(line);
-                continue;
-            };
+        let is_good = read(&mut |line: &Line<'b>| {
+            let Line::Sample(sample) = line else { return family.take(line) };
             count += 1;
             // The series of a name follow one another.
             if sample.name != name {
@@ -195,11 +195,14 @@ impl PageSink for Feeds {
                 let id = page.id(sample.series, || {
                     budget.take().then(|| {
                         self.store.describe(family.name, family.kind, &family.help);
-                        self.store.series_id(&series_labels(&sample))
+                        self.store.series_id(&series_labels(sample))
                     })
                 });
                 samples.extend(id.map(|id| (id, sample.value)));
             }
+        });
+        if !is_good {
+            return;
         }
         page.finish();
         if budget.used > NEW_SERIES_PER_DAY && !was_used_up {
@@ -245,14 +248,14 @@ impl Default for Family<'_> {
 }
 
 impl<'p> Family<'p> {
-    fn take(&mut self, line: Line<'p>) {
+    fn take(&mut self, line: &Line<'p>) {
         let (Line::Help { name, .. } | Line::Type { name, .. }) = line else { return };
-        if name != self.name {
+        if *name != self.name {
             *self = Self { name, ..Self::default() };
         }
         match line {
-            Line::Help { text, .. } => self.help = text,
-            Line::Type { kind, .. } => self.kind = kind,
+            Line::Help { text, .. } => self.help.clone_from(text),
+            Line::Type { kind, .. } => self.kind = *kind,
             _ => {}
         }
     }
@@ -281,9 +284,19 @@ fn series_labels(sample: &Sample<'_>) -> Labels {
 
 #[cfg(test)]
 mod tests {
+    use expfmt::{Format, Limits};
     use tsdb::Options;
 
     use super::*;
+
+    /// Gives a page with these lines, good or not.
+    fn give(feeds: &Feeds, of: &ScrapedMember, at: Timestamp, body: &str, is_good: bool) {
+        feeds.page(of, at, Duration::from_millis(1), &mut |take| {
+            let lines = expfmt::parse(body.as_bytes(), Format::Text, Limits::default());
+            lines.for_each(|line| take(&line.unwrap()));
+            is_good
+        });
+    }
 
     const BEGIN_MS: i64 = 1_700_006_400_000;
 
@@ -304,7 +317,7 @@ mod tests {
         let scrape = |number: i64| {
             let lines = (0..10_000).map(|line| format!("etcd_a{{n=\"{number}_{line}\"}} 1\n"));
             let at = Timestamp::from_millisecond(BEGIN_MS + number * 15_000).unwrap();
-            feeds.page(&of(), at, Duration::ZERO, lines.collect::<String>().as_bytes());
+            give(&feeds, &of(), at, &lines.collect::<String>(), true);
         };
         (0..5).for_each(scrape);
         store.flush();
@@ -335,7 +348,7 @@ mod tests {
         for (second, of) in
             [(0, named("old", "a:1")), (1, named("new", "a:1")), (2, named("other", "a:2"))]
         {
-            feeds.page(&of, at(second), took, b"");
+            give(&feeds, &of, at(second), "", true);
         }
         // It is on no list any more.
         feeds.no_page(&named("", "a:1"), at(3), took);
@@ -357,5 +370,22 @@ mod tests {
         // The old name's last sample is a stale marker.
         assert_eq!((samples("old"), samples("new"), samples("other")), (vec![2], vec![4], vec![1]));
         assert_eq!(found.len(), 4, "a:3 has no name");
+    }
+
+    #[test]
+    fn of_a_page_that_breaks_off_nothing_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Tsdb::open(directory.path(), Options::default()).unwrap();
+        let feeds = Feeds::new(store.clone(), &Config::default());
+        let at = |second: i64| Timestamp::from_millisecond(BEGIN_MS + second * 1_000).unwrap();
+        give(&feeds, &of(), at(0), "etcd_a 1\netcd_b 1\n", true);
+        give(&feeds, &of(), at(1), "etcd_a 2\n", false);
+        give(&feeds, &of(), at(2), "etcd_a 3\netcd_b 3\n", true);
+        store.flush();
+        let found = store.select(&[], 0, i64::MAX).unwrap();
+        let of_etcd = found.iter().filter(|one| one.labels.to_string().contains("etcd_"));
+        let values: Vec<Vec<f64>> =
+            of_etcd.map(|one| one.samples.iter().map(|sample| sample.value).collect()).collect();
+        assert_eq!(values, [[1.0, 3.0], [1.0, 3.0]]);
     }
 }

@@ -20,6 +20,9 @@ const MAX_PEERS: usize = 64;
 pub const LIMITS: Limits =
     Limits { body_bytes: 4 << 20, line_bytes: 8 << 10, samples: 30_000, labels: 64 };
 
+/// Series that the catalogue needs of a page, about.
+const SERIES: usize = 1_000;
+
 /// Why a page can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
@@ -78,6 +81,16 @@ impl Page {
     /// Reads the body of a member's `/metrics` that was fetched at `at`. Of a series that is there
     /// more than once the first counts, as in Prometheus.
     pub fn parse(body: &[u8], at: Timestamp) -> Result<Self, PageError> {
+        Self::parse_with(body, at, &mut |_| {})
+    }
+
+    /// The same, and hands each line to `also`: reading a page is the dearest part of a scrape, and
+    /// so is done once. What `also` saw is worth nothing when there is an error.
+    pub fn parse_with<'b>(
+        body: &'b [u8],
+        at: Timestamp,
+        also: &mut dyn FnMut(&Line<'b>),
+    ) -> Result<Self, PageError> {
         let layout = &*LAYOUT;
         let mut page = Self {
             at,
@@ -90,9 +103,11 @@ impl Page {
         let mut name = "";
         let mut target = None;
         let mut is_etcd = false;
-        let mut seen = HashSet::with_hasher(RandomState::default());
+        let mut seen = HashSet::with_capacity_and_hasher(SERIES, RandomState::default());
         for line in expfmt::parse(body, Format::Text, LIMITS) {
-            let Line::Sample(sample) = line? else { continue };
+            let line = line?;
+            also(&line);
+            let Line::Sample(sample) = line else { continue };
             if sample.name != name {
                 name = sample.name;
                 target = layout.target(name);
