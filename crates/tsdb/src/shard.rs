@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use expfmt::Kind;
 use model::series::Labels;
 use rusqlite::blob::Blob;
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, params};
 
 use crate::bytes;
 use crate::catalog::Catalog;
@@ -237,7 +237,7 @@ pub(crate) fn read_only(path: &Path) -> rusqlite::Result<Connection> {
         // On a medium that cannot be written, where readers cannot tell of themselves beside the
         // file. Without a log beside it nobody writes to it, and the file is all there is.
         Err(rusqlite::Error::SqliteFailure(failure, _))
-            if failure.code == rusqlite::ErrorCode::CannotOpen
+            if matches!(failure.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly)
                 && path.exists()
                 && !path.with_extension("db-wal").exists() =>
         {

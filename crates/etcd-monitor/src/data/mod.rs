@@ -23,14 +23,12 @@ use tsdb::admin::{backup, compact};
 use crate::cli::data::{DataCommand, Location};
 use crate::config::{Environment, default_data_dir};
 use crate::query::quantity::humane;
+use crate::records::FILE as RECORDS;
 use error::Error;
 use progress::Bar;
 
 /// Everything that has a name.
 const ALL: &str = "{__name__=~\".+\"}";
-
-/// Events and history of clusters, beside the samples.
-const RECORDS: &str = "records.db";
 
 /// A data directory with a history in it.
 struct Place {
@@ -143,11 +141,14 @@ fn back_up(place: &Place, to: &Path, out: &mut dyn Write) -> Result<(), Error> {
         total += backup::copy_database(&records, &to.join(RECORDS), &mut |_| {})?;
     }
     let problems = verify::problems(&copy)?.1;
-    backup::tidy(&copy.history)?;
     for problem in &problems {
         crate::say(&format!("etcd-monitor: damaged: {}: {}", problem.file, problem.what));
     }
     copy.without(problems.len())?;
+    backup::tidy(&copy.history)?;
+    if records.is_file() {
+        backup::tidy_database(&to.join(RECORDS))?;
+    }
     let files = count(done.files, "file");
     write(out, &format!("{}: {files} of history, {}; all is sound\n", to.display(), bytes(total)))
 }

@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 pub use config::Config;
 use store::Records;
 
+/// Its file within the data directory.
+pub const FILE: &str = "records.db";
+
 /// Limits are of days.
 const RETAIN_EVERY: Duration = Duration::from_hours(1);
 
 /// Opens what `data_dir` has, or begins it.
 pub fn open(data_dir: &Path, config: &Config, clock: &dyn Clock) -> Result<Records, store::Error> {
-    Records::open(&data_dir.join("records.db"), config.options(), clock.now())
+    Records::open(&data_dir.join(FILE), config.options(), clock.now())
 }
 
 /// Removes what is over age, until `stop`.

@@ -116,6 +116,8 @@ async fn the_data_of_a_running_monitor_is_looked_at_and_copied_and_changed_when_
     assert!(backup.contains("1 file of history") && backup.contains("sound"), "{backup}");
     let files: Vec<_> = fs::read_dir(copy.join("history")).unwrap().collect();
     assert_eq!(files.len(), 1, "{files:?}");
+    let files: Vec<_> = fs::read_dir(&copy).unwrap().collect();
+    assert!(files.len() == 2 && copy.join("records.db").is_file(), "{files:?}");
     let copied = answer(&copy, &["export", "--match", "up"]).await;
     assert!(copied.lines().count() >= 3 * 4 && copied.ends_with("# EOF\n"), "{copied}");
     let everything = answer(directory, &["export", "--match", "up"]).await;

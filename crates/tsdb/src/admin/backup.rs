@@ -57,16 +57,18 @@ pub fn backup(directory: &Path, to: &Path, report: Report<'_>) -> Result<BackedU
 
 /// Takes away what SQLite left beside the files of a copy that was read and that nobody else uses.
 pub fn tidy(copy: &Path) -> Result<(), Error> {
-    for Found { path, .. } in super::files(copy)? {
-        // The last one that could write and closes a file clears up.
-        let touch = || -> rusqlite::Result<()> {
-            let connection = Connection::open(&path)?;
-            connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
-            connection.close().map_err(|(_, error)| error)
-        };
-        touch().map_err(|source| Error::Sql { path: path.clone(), source })?;
-    }
-    Ok(())
+    super::files(copy)?.iter().try_for_each(|found| tidy_database(&found.path))
+}
+
+/// The same for one SQLite file.
+pub fn tidy_database(path: &Path) -> Result<(), Error> {
+    // The last one that could write and closes a file clears up.
+    let touch = || -> rusqlite::Result<()> {
+        let connection = Connection::open(path)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
+        connection.close().map_err(|(_, error)| error)
+    };
+    touch().map_err(|source| Error::Sql { path: path.to_owned(), source })
 }
 
 /// Makes the directory of a copy; refuses one that has something in it.
