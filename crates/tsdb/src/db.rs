@@ -156,8 +156,12 @@ impl Tsdb {
 
     /// Makes the coarser levels of days that are over at `now_ms`, and have not been made yet; see
     /// docs/formats/tsdb.md. Before each target of a day it asks `proceed`, which may wait, and ends
-    /// when that says no; what is left is done at the next call. Returns how many days were done.
+    /// when that says no; what is left is done at the next call. While the disk takes nothing, it does
+    /// nothing. Returns how many days were done.
     pub fn roll_up(&self, now_ms: i64, proceed: &mut dyn FnMut() -> bool) -> Result<usize, Error> {
+        if self.stat().ingest_error.is_some() {
+            return Ok(0);
+        }
         for target in self.all_targets() {
             // What has ended before midnight gets no scrape that would do it.
             target.seal_before(day_of(now_ms));

@@ -65,10 +65,6 @@ impl History {
     }
 
     fn tidy_now(&self, now_ms: i64, stop: &CancellationToken) {
-        // First, since a disk that is full can be helped by it.
-        if let Err(error) = self.store.retain(now_ms) {
-            warn!(%error, "history over age cannot be removed");
-        }
         let mut last = Instant::now();
         let mut proceed = || {
             // Half of the time is left to others: a day of a thousand members takes minutes.
@@ -76,8 +72,12 @@ impl History {
             last = Instant::now();
             !stop.is_cancelled()
         };
+        // First, so that nothing goes over age that has not been rolled up.
         if let Err(error) = self.store.roll_up(now_ms, &mut proceed) {
             warn!(%error, "history cannot be rolled up");
+        }
+        if let Err(error) = self.store.retain(now_ms) {
+            warn!(%error, "history over age cannot be removed");
         }
     }
 
