@@ -44,6 +44,10 @@ impl Segment {
 
     /// Adds an encoded row that leads to `next`.
     pub(crate) fn push(&mut self, at_ms: i64, row: &[u8], next: &[u64]) {
+        if self.rows.capacity() - self.rows.len() < row.len() {
+            // By a quarter: doubling would leave a third of a thousand members' rows empty.
+            self.rows.reserve_exact(row.len().max(self.rows.len() / 4));
+        }
         self.rows.extend_from_slice(row);
         self.ends.push(self.rows.len() as u32);
         self.times.push(at_ms);

@@ -1,5 +1,6 @@
 //! Appending the scrapes of one target.
 
+use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -12,8 +13,9 @@ use crate::segment::{Rows, Segment};
 use crate::writer::{Command, RowCommand};
 use crate::{ABSENT, DAY_MS, row};
 
-/// Scrapes of a target in memory before they become a block on disk: half an hour at one in 15 s.
-pub(crate) const SEGMENT_ROWS: usize = 120;
+/// Scrapes of a target in memory before they become a block on disk: a quarter of an hour at one in
+/// 15 s. They are most of the memory that a member takes.
+pub(crate) const SEGMENT_ROWS: usize = 60;
 
 /// A series' own labels (name, `le`, …), registered once; valid for all targets of one store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,8 +45,12 @@ struct Head {
     /// Complete, on their way to disk.
     sealing: Vec<Arc<Segment>>,
     has_sealed: bool,
-    /// Spares an allocation per scrape.
-    next: Vec<u64>,
+}
+
+thread_local! {
+    /// The row that is being put together: spares an allocation per scrape, and one vector per
+    /// thread is less than one per target.
+    static NEXT: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 impl TargetState {
@@ -111,13 +117,22 @@ impl Target {
         if head.open.as_ref().is_some_and(is_over) {
             self.seal(&mut head)?;
         }
-        let Head { open, next, .. } = &mut *head;
-        let open = open.get_or_insert_with(|| {
+        let open = head.open.get_or_insert_with(|| {
             Segment::new(self.segments.fetch_add(1, Ordering::Relaxed), day)
         });
         if open.times.contains(&at_ms) {
             return Ok(());
         }
+        NEXT.with_borrow_mut(|next| self.add_row(open, next, at_ms, samples))
+    }
+
+    fn add_row(
+        &self,
+        open: &mut Segment,
+        next: &mut Vec<u64>,
+        at_ms: i64,
+        samples: &[(SeriesId, f64)],
+    ) -> Result<(), Error> {
         let known = open.slots.len();
         next.clear();
         next.resize(known, ABSENT);
@@ -128,7 +143,7 @@ impl Target {
         row::encode(&mut diff, &open.last, next);
         let command = Command::Row(RowCommand {
             target: Arc::clone(&self.state),
-            day,
+            day: open.day,
             segment: open.number,
             index: open.len(),
             at_ms,

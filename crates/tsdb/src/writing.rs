@@ -15,8 +15,8 @@ use crate::target::TargetState;
 use crate::writer::RowCommand;
 
 /// So many small blocks of a target become a large one: of raw ones that is six hours, of coarser
-/// ones twelve days.
-const MERGE: usize = 12;
+/// ones 24 days.
+const MERGE: usize = 24;
 
 const SMALL: i64 = 0;
 const LARGE: i64 = 1;
