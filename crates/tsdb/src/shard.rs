@@ -356,9 +356,11 @@ impl Reader<'_> {
         from_ms: i64,
         to_ms: i64,
     ) -> rusqlite::Result<Vec<i64>> {
+        // Without the plus signs SQLite plans the query anew for every value, as it compares the
+        // constants of a query with what it is ordered by.
         let mut query = self.connection().prepare_cached(
             "SELECT id FROM block
-             WHERE target = ? AND figure = ? AND from_ms <= ? AND to_ms >= ? ORDER BY from_ms",
+             WHERE target = +? AND figure = +? AND from_ms <= ? AND to_ms >= ? ORDER BY from_ms",
         )?;
         let parameters = params![target, kept as i64, to_ms, from_ms];
         query.query_map(parameters, |row| row.get(0))?.collect()

@@ -14,12 +14,12 @@ use crate::shards::Shards;
 use crate::target::TargetState;
 use crate::writer::RowCommand;
 
-/// So many small blocks of a target become a large one: of raw ones that is six hours, of coarser
-/// ones 24 days.
-const MERGE: usize = 24;
+/// So many blocks of a target, of the size that is their index, become one of the next size. Of raw
+/// ones that is an hour and a half, then six hours; of coarser ones 6 days, then 24.
+const MERGE: [i64; 2] = [6, 4];
 
 const SMALL: i64 = 0;
-const LARGE: i64 = 1;
+pub(crate) const LARGE: i64 = MERGE.len() as i64;
 /// Left alone, for a person to look at.
 pub(crate) const DAMAGED: i64 = 9;
 
@@ -135,7 +135,7 @@ impl Writing<'_> {
         }
         block.columns.sort_by_key(|(shape, _)| *shape);
         self.put(target, kept as i64, SMALL, &block)?;
-        self.merge(target, kept)
+        (SMALL..).zip(MERGE).try_for_each(|(size, many)| self.merge(target, kept, size, many))
     }
 
     fn put(&self, target: i64, figure: i64, size: i64, block: &Block) -> rusqlite::Result<()> {
@@ -150,24 +150,31 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Makes one large block of many small ones: fewer, longer columns compress better.
-    fn merge(&self, target: i64, kept: Kept) -> rusqlite::Result<()> {
+    /// Makes one block of `many` of a size, when there are so many: fewer, longer columns compress
+    /// better and are read faster.
+    fn merge(&self, target: i64, kept: Kept, size: i64, many: i64) -> rusqlite::Result<()> {
+        let of_size = params![target, kept as i64, size];
         let mut count = self.sql.prepare_cached(
             "SELECT count(*) FROM block WHERE target = ? AND figure = ? AND size = ?",
         )?;
-        let small = params![target, kept as i64, SMALL];
-        if count.query_row(small, |row| row.get::<_, i64>(0))? < MERGE as i64 {
+        if count.query_row(of_size, |row| row.get::<_, i64>(0))? < many {
             return Ok(());
         }
         let mut query = self.sql.prepare_cached(
             "SELECT id FROM block WHERE target = ? AND figure = ? AND size = ? ORDER BY from_ms",
         )?;
-        let ids: rusqlite::Result<Vec<i64>> = query.query_map(small, |row| row.get(0))?.collect();
-        self.join(target, kept as i64, &ids?)
+        let ids: rusqlite::Result<Vec<i64>> = query.query_map(of_size, |row| row.get(0))?.collect();
+        self.join(target, kept as i64, size + 1, &ids?)
     }
 
-    /// Makes one large block of these of a target and figure; damaged ones are left alone.
-    pub(crate) fn join(&self, target: i64, figure: i64, ids: &[i64]) -> rusqlite::Result<()> {
+    /// Makes one block of a size of these of a target and figure; damaged ones are left alone.
+    pub(crate) fn join(
+        &self,
+        target: i64,
+        figure: i64,
+        size: i64,
+        ids: &[i64],
+    ) -> rusqlite::Result<()> {
         let mut query = self.sql.prepare_cached("SELECT data FROM block WHERE id = ?")?;
         let (mut sound, mut blocks) = (Vec::new(), Vec::new());
         for id in ids {
@@ -180,7 +187,7 @@ impl Writing<'_> {
                 self.shards.damaged(format!("block {id} of {}", self.shard.path.display()));
             }
         }
-        self.put(target, figure, LARGE, &Block::join(blocks))?;
+        self.put(target, figure, size, &Block::join(blocks))?;
         sound.into_iter().try_for_each(|id| self.delete(id))
     }
 

@@ -143,9 +143,12 @@ fn labels(out: &mut Vec<u8>, labels: &Labels) {
 }
 
 fn point(out: &mut Vec<u8>, sample: Sample) {
-    let sign = if sample.at_ms < 0 { "-" } else { "" };
+    out.push(b'[');
+    if sample.at_ms < 0 {
+        out.push(b'-');
+    }
     let at = sample.at_ms.unsigned_abs();
-    write(out, format_args!("[{sign}{}", at / 1_000));
+    integer(out, at / 1_000);
     if !at.is_multiple_of(1_000) {
         write(out, format_args!(".{:03}", at % 1_000));
     }
@@ -169,8 +172,18 @@ fn plain(out: &mut Vec<u8>, value: f64) {
     match value {
         f64::INFINITY => out.extend_from_slice(b"+Inf"),
         f64::NEG_INFINITY => out.extend_from_slice(b"-Inf"),
+        // Nearly all are like these two, and writing them is a third of a query's time.
+        value if (1.0..1e15).contains(&value) && value.fract() == 0.0 => integer(out, value as u64),
+        // From 2^48 on a value may lie half way between two shortest decimals.
+        value if (1e-4..1e12).contains(&value) => {
+            out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+        }
         value => write(out, format_args!("{value}")),
     }
+}
+
+fn integer(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// As Go's `strconv` in format `e`: the exponent has a sign and two digits at least.
@@ -197,6 +210,23 @@ mod tests {
 
     fn written(success: &Success) -> &str {
         std::str::from_utf8(&success.0).unwrap()
+    }
+
+    #[test]
+    fn the_fast_ways_write_what_the_standard_library_does() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..200_000 {
+            let value = match random.u8(..3) {
+                0 => f64::from(random.u32(..)),
+                1 => random.f64() * 10_f64.powi(random.i32(-7..18)),
+                _ => f64::from_bits(random.u64(..)),
+            };
+            if value.is_finite() {
+                let mut out = Vec::new();
+                plain(&mut out, value);
+                assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+            }
+        }
     }
 
     #[test]

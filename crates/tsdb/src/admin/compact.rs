@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::level::{FileId, Level};
 use crate::shard::Shard;
 use crate::writer::day_of;
-use crate::writing::{DAMAGED, WritableFile};
+use crate::writing::{DAMAGED, LARGE, WritableFile};
 
 /// What compacting came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn compact(directory: &Path, now_ms: i64, report: Report<'_>) -> Result<Comp
         for Group { target, figure, ids } in groups(file, &shard)? {
             compacted.blocks_before += ids.len() as u64;
             compacted.blocks_after += 1;
-            writable.write(shards, |writing| writing.join(target, figure, &ids))?;
+            writable.write(shards, |writing| writing.join(target, figure, LARGE, &ids))?;
         }
         drop(writable);
         Offline::vacuum(&shard)?;
