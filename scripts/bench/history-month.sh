@@ -37,7 +37,7 @@ for query in "${queries[@]}"; do
     "$url/prometheus/api/v1/query_range" --data-urlencode "query=$query" \
     --data "start=$((now - days * 86400))&end=$now&step=3600")" || fail "no answer to $query"
   printf '%s s: %s\n' "$took" "$query" >&2
-  slowest="$(awk -v a="$slowest" -v b="$took" 'BEGIN { print a > b ? a : b }')"
+  slowest="$(awk -v a="$slowest" -v b="$took" 'BEGIN { print (a > b ? a : b) }')"
 done
 metrics >"$work/after"
 
