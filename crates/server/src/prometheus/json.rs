@@ -172,7 +172,7 @@ fn plain(out: &mut Vec<u8>, value: f64) {
     match value {
         f64::INFINITY => out.extend_from_slice(b"+Inf"),
         f64::NEG_INFINITY => out.extend_from_slice(b"-Inf"),
-        // Nearly all are like these two, and writing them is a third of a query's time.
+        // Nearly all are like these two, and writing them is a good part of a small query's time.
         value if (1.0..1e15).contains(&value) && value.fract() == 0.0 => integer(out, value as u64),
         // From 2^48 on a value may lie half way between two shortest decimals.
         value if (1e-4..1e12).contains(&value) => {
