@@ -7,57 +7,150 @@ use jiff::Timestamp;
 use crate::id::MemberId;
 use crate::severity::Severity;
 
-/// The catalogue of what can be wrong. One detector file per kind or family in `monitor::detect`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FindingKind {
-    /// No member completes a linearizable read: the cluster serves no writes.
-    QuorumLost,
-    /// A member knows no leader.
-    NoLeader,
-    /// A member does not answer us, and its peers have lost it too.
-    MemberDown,
-    /// A member does not answer us, but its peers still see it or cannot tell.
-    MemberUnreachable,
-    /// A member answers, but its metrics do not come or cannot be used.
-    MetricsUnreadable,
-    /// The NOSPACE alarm is raised: writes are refused.
-    Nospace,
-    /// The CORRUPT alarm is raised: data of members differ.
-    CorruptAlarm,
-    /// The monitor cannot write to its data directory: what it sees is not kept for long.
-    StoragePaused,
-    /// The monitor found its own files damaged: part of the history is missing.
-    StorageDamaged,
+/// Declares the catalogue: each kind once, with what it means and its name.
+macro_rules! catalogue {
+    ($($(#[doc = $doc:literal])+ $kind:ident = $name:literal,)+) => {
+        /// The catalogue of what can be wrong. One detector file per kind or family in
+        /// `monitor::detect`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FindingKind {
+            $($(#[doc = $doc])+ $kind,)+
+        }
+
+        impl FindingKind {
+            /// Every kind, in the order of the catalogue.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
+
+            /// The name in APIs, metrics, rules and runbooks.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+
+            /// What it means, in one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
 }
 
-impl FindingKind {
-    /// Every kind, in the order of the catalogue.
-    pub const ALL: [Self; 9] = [
-        Self::QuorumLost,
-        Self::NoLeader,
-        Self::MemberDown,
-        Self::MemberUnreachable,
-        Self::MetricsUnreadable,
-        Self::Nospace,
-        Self::CorruptAlarm,
-        Self::StoragePaused,
-        Self::StorageDamaged,
-    ];
-
-    /// The name in APIs, metrics, rules and runbooks.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::QuorumLost => "quorum_lost",
-            Self::NoLeader => "no_leader",
-            Self::MemberDown => "member_down",
-            Self::MemberUnreachable => "member_unreachable",
-            Self::MetricsUnreadable => "metrics_unreadable",
-            Self::Nospace => "nospace",
-            Self::CorruptAlarm => "corrupt_alarm",
-            Self::StoragePaused => "storage_paused",
-            Self::StorageDamaged => "storage_damaged",
-        }
-    }
+catalogue! {
+    // Whether the cluster serves.
+    /// No member completes a linearizable read: the cluster serves no writes.
+    QuorumLost = "quorum_lost",
+    /// A member knows no leader.
+    NoLeader = "no_leader",
+    /// A member does not answer us, and its peers have lost it too.
+    MemberDown = "member_down",
+    /// A member does not answer us, but its peers still see it or cannot tell.
+    MemberUnreachable = "member_unreachable",
+    /// The next voter that fails takes the quorum with it.
+    QuorumAtRisk = "quorum_at_risk",
+    // Who leads.
+    /// A member goes on claiming that it leads although another one does.
+    StaleLeader = "stale_leader",
+    /// Two members lead and serve linearizable reads at the same time.
+    LeaderUniquenessViolated = "leader_uniqueness_violated",
+    /// Leaders change too often.
+    LeaderFlapping = "leader_flapping",
+    // Who belongs to the cluster.
+    /// The endpoints belong to more than one cluster.
+    DividedCluster = "divided_cluster",
+    /// Two processes answer as the same member.
+    DuplicateMember = "duplicate_member",
+    /// Members disagree about who belongs to the cluster.
+    MembershipDisagree = "membership_disagree",
+    /// A member that was removed from the cluster goes on serving.
+    ZombieMember = "zombie_member",
+    /// A member was added and has not started since.
+    UnstartedMember = "unstarted_member",
+    /// A learner does not catch up, or was never promoted.
+    LearnerStuck = "learner_stuck",
+    /// The number of voters is one that costs more than it gives.
+    ClusterSize = "cluster_size",
+    // The network between the members.
+    /// A member has lost all of its peers, and we still reach it.
+    MemberIsolated = "member_isolated",
+    /// One link between two members is down, in one or both directions.
+    LinkDown = "link_down",
+    /// Messages to a peer take long.
+    SlowPeer = "slow_peer",
+    // The disk.
+    /// The disk makes the write-ahead log durable slowly.
+    SlowFsync = "slow_fsync",
+    /// The database is committed slowly.
+    SlowCommit = "slow_commit",
+    // Space.
+    /// The NOSPACE alarm is raised: writes are refused.
+    Nospace = "nospace",
+    /// The database file comes near its quota.
+    QuotaHigh = "quota_high",
+    /// At the present growth the quota is reached soon.
+    QuotaEta = "quota_eta",
+    /// Much of the database file is free, and only a defragmentation gives it back.
+    Fragmented = "fragmented",
+    /// Old revisions are not compacted.
+    CompactionOff = "compaction_off",
+    // The data.
+    /// The CORRUPT alarm is raised: data of members differ.
+    CorruptAlarm = "corrupt_alarm",
+    /// Members that applied the same entries are at different revisions.
+    RevisionDiverged = "revision_diverged",
+    /// The raft index or the revision of a member is lower than it was.
+    IndexWentBack = "index_went_back",
+    /// The hashes of the members' data differ.
+    HashMismatch = "hash_mismatch",
+    /// It was not possible for long to compare the members' data.
+    ConsistencyCheckStale = "consistency_check_stale",
+    /// A member is behind the others in what is committed.
+    RaftLag = "raft_lag",
+    /// A member is behind in applying what is committed.
+    ApplyLag = "apply_lag",
+    // What clients do and get.
+    /// Leases end or are granted in masses.
+    LeaseStorm = "lease_storm",
+    /// Watchers don't get their events in time.
+    WatchSlow = "watch_slow",
+    /// Values are large.
+    BigValue = "big_value",
+    /// Most keys, or most of the writes, are under one prefix.
+    HotPrefix = "hot_prefix",
+    /// Many calls end in an error for which the server is to blame.
+    GrpcErrors = "grpc_errors",
+    /// Requests take long.
+    SlowRequests = "slow_requests",
+    // How members are run.
+    /// Members run different minor versions.
+    VersionSkew = "version_skew",
+    /// A member runs a version with a known defect.
+    VersionCve = "version_cve",
+    /// A flag differs between members that should have the same.
+    FlagsDiffer = "flags_differ",
+    /// Anybody who reaches a member may read and write.
+    AuthOff = "auth_off",
+    /// A certificate is about to expire, or has.
+    CertExpiry = "cert_expiry",
+    /// A member serves its profiler to anybody.
+    PprofExposed = "pprof_exposed",
+    /// The clock of a member differs from those of the others.
+    ClockSkew = "clock_skew",
+    /// A member has few file descriptors left.
+    FileDescriptors = "file_descriptors",
+    /// A member takes more memory than it should.
+    MemoryPressure = "memory_pressure",
+    // What we can see.
+    /// A member answers, but its metrics do not come or cannot be used.
+    MetricsUnreadable = "metrics_unreadable",
+    /// Most of what we watch does not answer, or we are late ourselves.
+    MonitorBlind = "monitor_blind",
+    /// The monitor cannot write to its data directory: what it sees is not kept for long.
+    StoragePaused = "storage_paused",
+    /// The monitor found its own files damaged: part of the history is missing.
+    StorageDamaged = "storage_damaged",
 }
 
 impl fmt::Display for FindingKind {
@@ -123,6 +216,8 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The member, or `None` where the cluster as a whole is meant.
     pub member: Option<MemberRef>,
+    /// What else tells it from others of its kind: the peer of a link, a prefix, a flag; else empty.
+    pub about: String,
     /// How bad.
     pub severity: Severity,
     /// Where in its life.
@@ -139,6 +234,24 @@ pub struct Finding {
     pub explanation: String,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
+    /// What may have caused it, most likely first.
+    pub causes: Vec<String>,
     /// What to do next, most useful first; commands where there is one.
     pub next_steps: Vec<String>,
+    /// The open finding of which this one is a symptom.
+    pub hidden_by: Option<FindingKind>,
+    /// Why it was to be expected, such as a maintenance window; it pages nobody then.
+    pub expected: Option<String>,
+}
+
+impl Finding {
+    /// Where its runbook is, in the project's documentation.
+    pub fn runbook(&self) -> String {
+        format!("docs/runbooks/{}.md", self.kind)
+    }
+
+    /// Whether it is believed and not over.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, FindingState::Open | FindingState::Clearing)
+    }
 }

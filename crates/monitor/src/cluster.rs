@@ -90,6 +90,7 @@ pub(crate) fn brief(config: &ClusterConfig) -> Brief {
             default_scheme,
         },
         thresholds: config.thresholds.clone(),
+        scrape_interval: config.intervals.metrics,
     }
 }
 
@@ -239,7 +240,7 @@ impl Watch {
         // The endpoint may have gone while its answer was on the way.
         let Some(target) = self.targets.get_mut(endpoint) else { return };
         match &reply {
-            Reply::Scrape(scrape) => self.record.scraped(endpoint, scrape),
+            Reply::Scrape(scrape) => target.figures = self.record.scraped(endpoint, scrape),
             other => {
                 if let (Some(open), Some(sent_at)) = (&mut self.open, other.sent_at())
                     && sent_at >= open.started_at

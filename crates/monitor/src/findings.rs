@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use model::finding::{Evidence, Finding, FindingKind, FindingState, MemberRef};
 use model::id::MemberId;
 use model::severity::Severity;
 
-use crate::detect::{Condition, Hysteresis, hysteresis};
+use crate::correlate;
+use crate::detect::{Basis, Condition, basis, hysteresis};
 
 /// Closed findings kept.
 const CLOSED: usize = 500;
@@ -25,6 +27,7 @@ pub struct FindingBook {
 struct Key {
     family: FindingKind,
     subject: Subject,
+    about: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +40,11 @@ enum Subject {
 #[derive(Debug)]
 struct Entry {
     finding: Arc<Finding>,
+    /// Sweeps in a row that saw it, and that did not.
     seen: u32,
     missed: u32,
+    /// When it was seen last.
+    seen_at: Timestamp,
     /// Open when the monitor last ran, and not seen since its start.
     is_remembered: bool,
 }
@@ -72,34 +78,32 @@ impl FindingBook {
     /// A book with what was open when the monitor last ran. Until it is seen again it is clearing.
     pub fn with_past(open: Vec<Finding>) -> Self {
         let entry = |finding: Finding| {
-            let key = key(finding.kind, finding.member.as_ref());
+            let key = key(finding.kind, finding.member.as_ref(), &finding.about);
+            let seen_at = finding.opened_at.unwrap_or(finding.since);
             let finding = Arc::new(Finding { state: FindingState::Clearing, ..finding });
-            (key, Entry { finding, seen: 0, missed: 0, is_remembered: true })
+            (key, Entry { finding, seen: 0, missed: 0, seen_at, is_remembered: true })
         };
         Self { entries: open.into_iter().map(entry).collect(), closed: VecDeque::new() }
     }
 
-    /// Takes what the detectors saw in a sweep at `now`. What is only remembered and not seen is over
-    /// after a sweep that would show it, as `would_show` says.
-    pub fn observe(
-        &mut self,
-        conditions: Vec<Condition>,
-        would_show: &dyn Fn(&Finding) -> bool,
-        now: Timestamp,
-    ) -> Vec<Turn> {
+    /// Takes what the detectors saw in a sweep. What is only remembered and not seen is over after a
+    /// sweep that would show it, as `round` says.
+    pub fn observe(&mut self, conditions: Vec<Condition>, round: &Round<'_>) -> Vec<Turn> {
         let mut turns = Vec::new();
         let mut seen = BTreeMap::new();
         for condition in conditions {
-            seen.insert(key(condition.kind, condition.member.as_ref()), condition);
+            let key = key(condition.kind, condition.member.as_ref(), &condition.about);
+            seen.insert(key, condition);
         }
         for (key, condition) in &seen {
-            self.see(key, condition, now, &mut turns);
+            self.see(key, condition, round, &mut turns);
         }
         let missed: Vec<Key> =
             self.entries.keys().filter(|key| !seen.contains_key(key)).cloned().collect();
         for key in missed {
-            self.miss(&key, would_show, now, &mut turns);
+            self.miss(&key, round, &mut turns);
         }
+        self.correlate();
         turns
     }
 
@@ -121,23 +125,41 @@ impl FindingBook {
         self.entries.values().all(|entry| entry.finding.severity == Severity::Info)
     }
 
-    fn see(&mut self, key: &Key, condition: &Condition, now: Timestamp, turns: &mut Vec<Turn>) {
-        let Hysteresis { raise, .. } = hysteresis(condition.kind);
+    /// Says of each finding whether another one is its root.
+    fn correlate(&mut self) {
+        let present: Vec<Arc<Finding>> =
+            self.entries.values().map(|entry| Arc::clone(&entry.finding)).collect();
+        for entry in self.entries.values_mut() {
+            let hidden_by = correlate::root(&entry.finding, &present);
+            if entry.finding.hidden_by != hidden_by {
+                Arc::make_mut(&mut entry.finding).hidden_by = hidden_by;
+            }
+        }
+    }
+
+    fn see(&mut self, key: &Key, condition: &Condition, round: &Round<'_>, turns: &mut Vec<Turn>) {
+        let now = round.now;
+        let needed = hysteresis(condition.kind, round.scrape_interval);
+        let expected = || (round.expected)(condition);
         let Some(entry) = self.entries.get_mut(key) else {
-            let mut finding = finding(condition, now);
-            if raise <= 1 {
+            let mut finding = finding(condition, expected(), now);
+            if needed.raise <= 1 && needed.raise_after.is_zero() {
                 open(&mut finding, now, turns);
             }
             let finding = Arc::new(finding);
-            let entry = Entry { finding, seen: 1, missed: 0, is_remembered: false };
+            let entry = Entry { finding, seen: 1, missed: 0, seen_at: now, is_remembered: false };
             self.entries.insert(key.clone(), entry);
             return;
         };
         entry.seen = entry.seen.saturating_add(1);
         entry.missed = 0;
+        entry.seen_at = now;
         entry.is_remembered = false;
         let before = &entry.finding;
-        let mut after = finding(condition, before.since);
+        let is_believed =
+            entry.seen >= needed.raise && between(before.since, now) >= needed.raise_after;
+        let mut after = finding(condition, expected(), before.since);
+        after.hidden_by = before.hidden_by;
         let was_open = before.opened_at.is_some();
         if was_open && before.kind == after.kind {
             after.opened_at = before.opened_at;
@@ -145,7 +167,7 @@ impl FindingBook {
             if (after.severity, &after.summary) != (before.severity, &before.summary) {
                 turns.push(Turn::Changed(Arc::new(after.clone())));
             }
-        } else if entry.seen >= raise {
+        } else if is_believed {
             if was_open {
                 close(before, now, &mut self.closed, turns);
             }
@@ -159,18 +181,17 @@ impl FindingBook {
         }
     }
 
-    fn miss(
-        &mut self,
-        key: &Key,
-        would_show: &dyn Fn(&Finding) -> bool,
-        now: Timestamp,
-        turns: &mut Vec<Turn>,
-    ) {
+    fn miss(&mut self, key: &Key, round: &Round<'_>, turns: &mut Vec<Turn>) {
+        let now = round.now;
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.seen = 0;
         entry.missed = entry.missed.saturating_add(1);
-        if entry.is_remembered {
-            if would_show(&entry.finding) {
+        let kind = entry.finding.kind;
+        let needed = hysteresis(kind, round.scrape_interval);
+        let is_cleared =
+            entry.missed >= needed.clear && between(entry.seen_at, now) >= needed.clear_after;
+        if entry.is_remembered && basis(kind) != Basis::Moment {
+            if (round.would_show)(&entry.finding) {
                 let over = over(
                     &entry.finding,
                     now,
@@ -183,7 +204,7 @@ impl FindingBook {
             }
         } else if entry.finding.opened_at.is_none() {
             self.entries.remove(key);
-        } else if entry.missed >= hysteresis(entry.finding.kind).clear {
+        } else if is_cleared {
             close(&entry.finding, now, &mut self.closed, turns);
             self.entries.remove(key);
         } else if entry.finding.state != FindingState::Clearing {
@@ -193,7 +214,30 @@ impl FindingBook {
     }
 }
 
-fn key(kind: FindingKind, member: Option<&MemberRef>) -> Key {
+/// The circumstances of one sweep.
+pub struct Round<'a> {
+    /// When it was judged.
+    pub now: Timestamp,
+    /// The time between two scrapes of a member.
+    pub scrape_interval: Duration,
+    /// Whether the sweep would show a finding if it were still there.
+    pub would_show: &'a dyn Fn(&Finding) -> bool,
+    /// Why a condition was to be expected, if it was.
+    pub expected: &'a dyn Fn(&Condition) -> Option<String>,
+}
+
+impl Round<'_> {
+    /// A round at `now` that shows everything and expects nothing.
+    pub fn plain(now: Timestamp) -> Self {
+        Self { now, scrape_interval: Duration::ZERO, would_show: &|_| true, expected: &|_| None }
+    }
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+fn key(kind: FindingKind, member: Option<&MemberRef>, about: &str) -> Key {
     let family = match kind {
         FindingKind::MemberUnreachable => FindingKind::MemberDown,
         other => other,
@@ -204,14 +248,16 @@ fn key(kind: FindingKind, member: Option<&MemberRef>) -> Key {
             member.id.map_or_else(|| Subject::Endpoint(member.endpoint.clone()), Subject::Member)
         }
     };
-    Key { family, subject }
+    Key { family, subject, about: about.to_owned() }
 }
 
-fn finding(condition: &Condition, since: Timestamp) -> Finding {
+fn finding(condition: &Condition, expected: Option<String>, since: Timestamp) -> Finding {
     Finding {
         kind: condition.kind,
         member: condition.member.clone(),
-        severity: condition.severity,
+        about: condition.about.clone(),
+        // What was to be expected is told, and wakes nobody.
+        severity: if expected.is_some() { Severity::Info } else { condition.severity },
         state: FindingState::Pending,
         since,
         opened_at: None,
@@ -219,7 +265,10 @@ fn finding(condition: &Condition, since: Timestamp) -> Finding {
         summary: condition.summary.clone(),
         explanation: condition.explanation.clone(),
         evidence: condition.evidence.clone(),
+        causes: condition.causes.clone(),
         next_steps: condition.next_steps.clone(),
+        hidden_by: None,
+        expected,
     }
 }
 
@@ -266,15 +315,7 @@ mod tests {
     fn condition(kind: FindingKind) -> Condition {
         let member =
             MemberRef { id: Some(MemberId(1)), name: "m1".into(), endpoint: "m1:2379".into() };
-        Condition {
-            kind,
-            member: Some(member),
-            severity: Severity::Warning,
-            summary: kind.to_string(),
-            explanation: String::new(),
-            evidence: Vec::new(),
-            next_steps: Vec::new(),
-        }
+        Condition::new(kind, Severity::Warning, kind.to_string()).of(Some(member))
     }
 
     /// Feeds one sweep per second; `Some(kind)` is seen, `None` is a clean sweep. Returns the turns
@@ -285,7 +326,9 @@ mod tests {
         for (second, seen) in (0..).zip(sweeps) {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             let conditions = seen.iter().map(|kind| condition(*kind)).collect();
-            words.extend(book.observe(conditions, &|_| true, now).iter().map(|t| word(second, t)));
+            words.extend(
+                book.observe(conditions, &Round::plain(now)).iter().map(|t| word(second, t)),
+            );
         }
         (words, book)
     }
@@ -359,7 +402,8 @@ mod tests {
         for (second, (seen, is_complete)) in (100..).zip(sweeps) {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             let conditions = seen.iter().map(|kind| condition(*kind)).collect();
-            let turns = book.observe(conditions, &|_| *is_complete, now);
+            let round = Round { would_show: &|_| *is_complete, ..Round::plain(now) };
+            let turns = book.observe(conditions, &round);
             words.extend(turns.iter().map(|turn| word(second, turn)));
         }
         (words, book)

@@ -15,10 +15,11 @@ use model::membership::MembershipChangeKind;
 use store::{Past, Record};
 
 use crate::changes::{self, Settled};
+use crate::chronicle::Chronicle;
 use crate::config::Thresholds;
-use crate::detect::{DETECTORS, Window};
+use crate::detect::{Basis, DETECTORS, Window, basis};
 use crate::event_log::NewEvent;
-use crate::findings::{FindingBook, Turn};
+use crate::findings::{FindingBook, Round, Turn};
 use crate::health::{self, ClusterFacts, Known, Memory};
 use crate::leader::{LeaderSighting, LeaderTracker};
 use crate::membership::MembershipTracker;
@@ -42,6 +43,8 @@ pub struct Brief {
     pub configured: Configured,
     /// What is too much.
     pub thresholds: Thresholds,
+    /// The time between two scrapes of a member.
+    pub scrape_interval: Duration,
 }
 
 /// Judges the sweeps of one cluster, in their order.
@@ -58,6 +61,7 @@ pub struct Judge {
     membership: MembershipTracker,
     findings: FindingBook,
     window: Vec<Picture>,
+    chronicle: Chronicle,
     settled: Settled,
 }
 
@@ -89,6 +93,7 @@ impl Judge {
             settled: Settled::with_past(&past.open_findings),
             findings: FindingBook::with_past(past.open_findings),
             window: Vec::new(),
+            chronicle: Chronicle::default(),
         }
     }
 
@@ -143,6 +148,7 @@ impl Judge {
         if let Some(leadership) = self.leader.changed() {
             records.push(Record::Leadership { cluster: cluster.clone(), leadership });
         }
+        self.chronicle.observe(&picture);
         self.window.push(picture);
         if self.window.len() > WINDOW {
             self.window.remove(0);
@@ -259,12 +265,22 @@ impl Judge {
     }
 
     fn detect(&mut self, now: Timestamp) -> Vec<Turn> {
-        let window = Window { cluster: &self.brief.name, pictures: &self.window };
+        let leader_changes = self.leader.history();
+        let scrape_interval = self.brief.scrape_interval;
+        let window = Window {
+            cluster: &self.brief.name,
+            pictures: &self.window,
+            chronicle: &self.chronicle,
+            leader_changes: &leader_changes,
+            thresholds: &self.brief.thresholds,
+            scrape_interval,
+        };
         let conditions = DETECTORS.iter().flat_map(|detect| detect(&window)).collect();
         let picture = self.window.last().expect("invariant: a picture is pushed before this");
         let is_complete = is_complete(picture);
         let would_show = |finding: &Finding| is_complete && has_looked(picture, finding);
-        self.findings.observe(conditions, &would_show, now)
+        let round = Round { now, scrape_interval, would_show: &would_show, expected: &|_| None };
+        self.findings.observe(conditions, &round)
     }
 
     fn view(&self, slowest: Option<(String, Duration)>) -> ClusterView {
@@ -343,14 +359,22 @@ fn is_complete(picture: &Picture) -> bool {
 /// Whether what a finding of this kind rests on was looked at since the start, beyond what a complete
 /// sweep holds.
 fn has_looked(picture: &Picture, finding: &Finding) -> bool {
-    if finding.kind != FindingKind::MetricsUnreadable {
+    if basis(finding.kind) != Basis::Metrics {
         return true;
     }
-    // Several scrapes have to fail before it is seen again; one that succeeds is enough for its end.
+    // Several scrapes have to fail before it is seen again that metrics are unreadable; one that
+    // succeeds is enough for its end. Rates and quantiles need two.
+    let has_looked = |member: &MemberView| {
+        let Some(said) = picture.sweep_of(member) else { return true };
+        let is_read = said.scrape.as_ref().is_some_and(|scrape| scrape.page.is_ok());
+        let is_told = said.figures.as_ref().is_some_and(|figures| !figures.window.is_zero());
+        is_read && (is_told || finding.kind == FindingKind::MetricsUnreadable)
+    };
     let id = finding.member.as_ref().and_then(|member| member.id);
-    let Some(member) = id.and_then(|id| picture.member(id)) else { return true };
-    let scrape = picture.sweep_of(member).and_then(|said| said.scrape.as_ref());
-    scrape.is_some_and(|scrape| scrape.page.is_ok())
+    match id.and_then(|id| picture.member(id)) {
+        Some(member) => has_looked(member),
+        None => id.is_some() || picture.members.iter().all(has_looked),
+    }
 }
 
 fn alarms_of(alarms: &[Alarm], id: MemberId) -> Vec<AlarmKind> {

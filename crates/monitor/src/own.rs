@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use model::finding::Finding;
 
 use crate::detect::Condition;
-use crate::findings::{FindingBook, Turn};
+use crate::findings::{FindingBook, Round, Turn};
 
 /// What stands for a cluster's name in findings and events about the monitor itself.
 pub const NAME: &str = "etcd-monitor";
@@ -23,7 +23,7 @@ impl Own {
     /// Takes all that is wrong at `now`.
     pub(crate) fn observe(&self, conditions: Vec<Condition>, now: Timestamp) -> Vec<Turn> {
         let mut book = self.book.lock().expect("invariant: no holder of this lock panics");
-        let turns = book.observe(conditions, &|_| true, now);
+        let turns = book.observe(conditions, &Round::plain(now));
         self.active.store(Arc::new(book.active()));
         turns
     }

@@ -185,8 +185,8 @@ impl Record {
         stats.scrape_lateness.observe(late);
     }
 
-    /// Takes the result of a scrape.
-    pub(crate) fn scraped(&self, endpoint: &Endpoint, scrape: &Scrape) {
+    /// Takes the result of a scrape; returns what it and those before amount to.
+    pub(crate) fn scraped(&self, endpoint: &Endpoint, scrape: &Scrape) -> Option<Arc<Figures>> {
         let mut inner = self.inner();
         inner.stats.scrape_failures += u64::from(scrape.page.is_err());
         let member = inner.members.entry(endpoint.clone()).or_default();
@@ -202,6 +202,7 @@ impl Record {
             }
             Err(error) => member.scrape_error = Some(error.clone()),
         }
+        member.figures.clone()
     }
 
     /// Takes the latency of a probe.

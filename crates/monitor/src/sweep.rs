@@ -6,6 +6,7 @@ use std::time::Duration;
 use etcd::{Alarm, Endpoint, Error, Header, MemberList, Status};
 use jiff::Timestamp;
 
+use crate::metrics::figures::Figures;
 use crate::scrape::Scrape;
 
 /// A question that has waited this long counts against the member, although its deadline has not
@@ -112,6 +113,8 @@ pub struct MemberSweep {
     pub scrape: Option<Arc<Scrape>>,
     /// How many scrapes in a row, that one included, brought no page.
     pub failed_scrapes: u32,
+    /// What its last scrapes amount to.
+    pub figures: Option<Arc<Figures>>,
     /// When the certificate that it showed last expires.
     pub certificate_expires_at: Option<Timestamp>,
 }
@@ -130,6 +133,7 @@ impl MemberSweep {
             write: Observed::default(),
             scrape: None,
             failed_scrapes: 0,
+            figures: None,
             certificate_expires_at: None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use etcd::{Alarm, Header, Member, MemberList, Status};
 use tokio::time::Instant;
 
+use crate::metrics::figures::Figures;
 use crate::probe::{Question, Reply};
 use crate::scrape::Scrape;
 use crate::sweep::{Call, MemberSweep, Observed};
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) is_scraping: bool,
     /// The last scrape that ended.
     pub(crate) scrape: Option<Arc<Scrape>>,
+    /// What the last scrapes amount to.
+    pub(crate) figures: Option<Arc<Figures>>,
     failed_scrapes: u32,
     status: Slot<Status>,
     local_members: Slot<MemberList>,
@@ -61,6 +64,7 @@ impl Target {
             next_scrape,
             is_scraping: false,
             scrape: None,
+            figures: None,
             failed_scrapes: 0,
             status: Slot::new(),
             local_members: Slot::new(),
@@ -117,6 +121,7 @@ impl Target {
             write: self.write.observed(now),
             scrape: self.scrape.clone(),
             failed_scrapes: self.failed_scrapes,
+            figures: self.figures.clone(),
             certificate_expires_at: self
                 .member
                 .server_certificate()

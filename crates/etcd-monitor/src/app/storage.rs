@@ -64,42 +64,36 @@ fn conditions(stores: &[Store], now: Timestamp) -> Vec<Condition> {
     let mut conditions = Vec::new();
     let paused = evidence(&|store| store.write_error.clone().into_iter().collect());
     if !paused.is_empty() {
-        conditions.push(Condition {
-            kind: FindingKind::StoragePaused,
-            member: None,
-            severity: Severity::Critical,
-            summary: "the data directory cannot be written to: history is not kept".to_owned(),
-            explanation:
-                "What members say waits in memory for a few minutes and is written when the \
-                          disk takes it again; then new samples are refused. Watching goes on."
-                    .to_owned(),
-            evidence: paused,
-            next_steps: vec![
-                "free space: df -h, and look at the data directory (etcd-monitor config show)"
-                    .to_owned(),
-                "let the oldest samples go: history.max_size_mb, history.retention_days".to_owned(),
-            ],
-        });
+        let summary = "the data directory cannot be written to: history is not kept";
+        let condition = Condition::new(FindingKind::StoragePaused, Severity::Critical, summary)
+            .explained(
+                "What members say waits in memory for a few minutes and is written when the disk \
+                 takes it again; then new samples are refused. Watching goes on.",
+            )
+            .resting_on(paused)
+            .caused_by(["the disk is full", "the disk or its mount is read-only or failing"])
+            .next([
+                "free space: df -h, and look at the data directory (etcd-monitor config show)",
+                "let the oldest samples go: history.max_size_mb, history.retention_days",
+            ]);
+        conditions.push(condition);
     }
     let damaged = evidence(&|store| store.damage.clone());
     if !damaged.is_empty() {
-        conditions.push(Condition {
-            kind: FindingKind::StorageDamaged,
-            member: None,
-            severity: Severity::Warning,
-            summary: "files in the data directory are damaged: part of the history is missing"
-                .to_owned(),
-            explanation:
-                "The damaged parts are left out of every answer, and the rest serves. A file \
-                          that is no database was renamed to *.damaged-N."
-                    .to_owned(),
-            evidence: damaged,
-            next_steps: vec![
-                "look for the cause: dmesg, smartctl -a".to_owned(),
-                "see what is affected: etcd-monitor data verify".to_owned(),
-                "restore the files from a backup while the monitor is stopped".to_owned(),
-            ],
-        });
+        let summary = "files in the data directory are damaged: part of the history is missing";
+        let condition = Condition::new(FindingKind::StorageDamaged, Severity::Warning, summary)
+            .explained(
+                "The damaged parts are left out of every answer, and the rest serves. A file that \
+                 is no database was renamed to *.damaged-N.",
+            )
+            .resting_on(damaged)
+            .caused_by(["a failing disk", "files that were copied while they were written"])
+            .next([
+                "look for the cause: dmesg, smartctl -a",
+                "see what is affected: etcd-monitor data verify",
+                "restore the files from a backup while the monitor is stopped",
+            ]);
+        conditions.push(condition);
     }
     conditions
 }

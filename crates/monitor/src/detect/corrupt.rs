@@ -36,20 +36,21 @@ fn condition(picture: &Picture, id: MemberId) -> Condition {
                 .to_owned(),
         ),
     };
-    Condition {
-        kind: FindingKind::CorruptAlarm,
-        member: member.map(MemberView::reference),
-        severity: Severity::Critical,
-        summary,
-        explanation:
-            "etcd compared the members' data and found a difference. Reads and writes are \
-                      refused while the alarm stands."
-                .to_owned(),
-        evidence: alarm_evidence(picture, id, AlarmKind::Corrupt),
-        next_steps: vec![
+    Condition::new(FindingKind::CorruptAlarm, Severity::Critical, summary)
+        .of(member.map(MemberView::reference))
+        .explained(
+            "etcd compared the members' data and found a difference. Reads and writes are refused \
+             while the alarm stands.",
+        )
+        .resting_on(alarm_evidence(picture, id, AlarmKind::Corrupt))
+        .caused_by([
+            "a defect of the etcd version: see version_cve, if that is open too",
+            "a disk or a file system that lost or altered writes",
+            "a data directory that was restored or copied by hand",
+        ])
+        .next([
             "etcdctl endpoint hashkv --cluster: find the member whose hash differs".to_owned(),
             remedy,
             "etcdctl alarm disarm, once all hashes agree".to_owned(),
-        ],
-    }
+        ])
 }

@@ -39,26 +39,28 @@ fn condition(window: &Window<'_>, picture: &Picture, member: &MemberView) -> Con
 
     if is_lost_by_peers {
         let is_last_margin = member.is_voter() && picture.quorum.margin <= 0;
-        Condition {
-            kind: FindingKind::MemberDown,
-            member: Some(member.reference()),
-            severity: if is_last_margin { Severity::Critical } else { Severity::Warning },
-            summary: format!("{} is down: neither we nor its peers reach it", member.name),
-            explanation: if is_last_margin {
+        let severity = if is_last_margin { Severity::Critical } else { Severity::Warning };
+        let summary = format!("{} is down: neither we nor its peers reach it", member.name);
+        Condition::new(FindingKind::MemberDown, severity, summary)
+            .of(Some(member.reference()))
+            .explained(if is_last_margin {
                 "The cluster has no margin left: one more lost voter and it stops serving writes."
             } else {
                 "The cluster goes on without it, with less margin for the next failure."
-            }
-            .to_owned(),
-            evidence,
-            next_steps: vec![
+            })
+            .resting_on(evidence)
+            .caused_by([
+                "its process ended: out of memory, full disk, failed fsync, somebody stopped it",
+                "its host is down or frozen",
+                "its network is cut off from everybody",
+            ])
+            .next([
                 format!(
                     "on the host of {}: systemctl status etcd; journalctl -u etcd",
                     member.name
                 ),
                 "start it again; if its data is lost, remove the member and add it anew".to_owned(),
-            ],
-        }
+            ])
     } else {
         let seen_by: Vec<&str> =
             links.iter().filter(|link| link.is_active).map(|link| link.peer.as_str()).collect();
@@ -79,22 +81,23 @@ fn condition(window: &Window<'_>, picture: &Picture, member: &MemberView) -> Con
                 ),
             )
         };
-        Condition {
-            kind: FindingKind::MemberUnreachable,
-            member: Some(member.reference()),
-            severity: Severity::Warning,
-            summary,
-            explanation,
-            evidence,
-            next_steps: vec![
+        Condition::new(FindingKind::MemberUnreachable, Severity::Warning, summary)
+            .of(Some(member.reference()))
+            .explained(explanation)
+            .resting_on(evidence)
+            .caused_by([
+                "a firewall or a route between the monitor and its client port (2379)",
+                "its client port is overloaded, or its certificate was refused",
+                "it is down, and its peers have not noticed yet",
+            ])
+            .next([
                 format!("etcdctl --endpoints={endpoint} endpoint health"),
                 format!("from this host and from another one, try to connect to {endpoint}"),
                 format!(
                     "if it has moved, correct the endpoints of cluster {} in the configuration",
                     window.cluster
                 ),
-            ],
-        }
+            ])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Metrics unreadable: a member answers, but its metrics do not come or cannot be used.
 
-use model::finding::{Evidence, FindingKind};
+use model::finding::FindingKind;
 use model::severity::Severity;
 
 use super::{Condition, Window};
@@ -24,27 +24,25 @@ fn condition(cluster: &str, picture: &Picture, member: &MemberView) -> Option<Co
     if said.failed_scrapes < FAILED_SCRAPES {
         return None;
     }
-    Some(Condition {
-        kind: FindingKind::MetricsUnreadable,
-        member: Some(member.reference()),
-        severity: Severity::Warning,
-        summary: format!("{} answers, but its metrics cannot be read", member.name),
-        explanation:
-            "Its health is still watched, but its figures stand still and its history has \
-                      a gap until a page of metrics can be read again."
-                .to_owned(),
-        evidence: vec![Evidence {
-            at: scrape.at,
-            source: format!("{} /metrics", said.endpoint),
-            observed: error.clone(),
-        }],
-        next_steps: vec![
+    let summary = format!("{} answers, but its metrics cannot be read", member.name);
+    let condition = Condition::new(FindingKind::MetricsUnreadable, Severity::Warning, summary)
+        .of(Some(member.reference()))
+        .explained(
+            "Its health is still watched, but its figures stand still and its history has a gap \
+             until a page of metrics can be read again.",
+        )
+        .seen(scrape.at, format!("{} /metrics", said.endpoint), error.as_str())
+        .caused_by([
+            "etcd serves its metrics at another address (--listen-metrics-urls)",
+            "a firewall or a proxy answers in its place",
+        ])
+        .next([
             format!("curl --verbose http://{}/metrics (https:// with TLS)", said.endpoint),
             format!(
                 "if etcd serves its metrics elsewhere (--listen-metrics-urls), give that URL as \
                  metrics_url of cluster {cluster}"
             ),
             "if something else answers there, such as a proxy, name the member itself".to_owned(),
-        ],
-    })
+        ]);
+    Some(condition)
 }

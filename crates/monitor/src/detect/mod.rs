@@ -1,21 +1,32 @@
 //! The detectors: each a pure function from the last pictures to what it finds wrong.
 //!
 //! One file per detector. To add one: write `pub(super) fn detect(window: &Window<'_>) -> Vec<Condition>`
-//! in a file of its own, add its kind to [`model::finding::FindingKind`], its hysteresis to
-//! [`hysteresis`], and its function to [`DETECTORS`]. A detector says only what it sees in the
-//! window; when that is believed, and when it is over, is decided in [`crate::findings`].
+//! in a file of its own, add its kind to [`model::finding::FindingKind`], its basis and hysteresis to
+//! [`hysteresis`], its function to [`DETECTORS`], and its page to docs/runbooks. A detector says only
+//! what it sees in the window; when that is believed, and when it is over, is decided in
+//! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod condition;
 mod corrupt;
+mod hysteresis;
 mod member_absent;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod quorum_lost;
 
-use model::finding::{Evidence, FindingKind, MemberRef};
-use model::severity::Severity;
+use std::collections::VecDeque;
+use std::time::Duration;
 
+use model::leader::LeaderChange;
+
+pub use self::condition::Condition;
+pub use self::hysteresis::{Basis, Hysteresis, basis, hysteresis};
+use crate::chronicle::Chronicle;
+use crate::config::Thresholds;
 use crate::picture::Picture;
+use crate::sweep::MemberSweep;
+use crate::view::MemberView;
 
 /// What a detector may look at.
 #[derive(Debug)]
@@ -24,6 +35,14 @@ pub struct Window<'a> {
     pub cluster: &'a str,
     /// The last pictures, newest last; never empty.
     pub pictures: &'a [Picture],
+    /// What is remembered beyond them.
+    pub chronicle: &'a Chronicle,
+    /// Past and present leaders, newest first.
+    pub leader_changes: &'a VecDeque<LeaderChange>,
+    /// What the configuration calls too much.
+    pub thresholds: &'a Thresholds,
+    /// The time between two scrapes of a member.
+    pub scrape_interval: Duration,
 }
 
 impl<'a> Window<'a> {
@@ -31,34 +50,12 @@ impl<'a> Window<'a> {
     pub fn newest(&self) -> &'a Picture {
         self.pictures.last().expect("invariant: a window holds at least one picture")
     }
-}
 
-/// Something that a detector sees in the window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// What kind of trouble.
-    pub kind: FindingKind,
-    /// The member, or `None` where the cluster as a whole is meant.
-    pub member: Option<MemberRef>,
-    /// How bad.
-    pub severity: Severity,
-    /// One line.
-    pub summary: String,
-    /// What it means, in one or two sentences.
-    pub explanation: String,
-    /// What it rests on.
-    pub evidence: Vec<Evidence>,
-    /// What to do next, most useful first.
-    pub next_steps: Vec<String>,
-}
-
-/// How often a condition must be seen, and missed, in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hysteresis {
-    /// Consecutive sweeps that see it before it is believed.
-    pub raise: u32,
-    /// Consecutive sweeps that don't before it is over.
-    pub clear: u32,
+    /// The members that have an endpoint, each with what that said in the newest picture.
+    pub fn members(&self) -> impl Iterator<Item = (&'a MemberView, &'a MemberSweep)> {
+        let picture = self.newest();
+        picture.members.iter().filter_map(|member| Some((member, picture.sweep_of(member)?)))
+    }
 }
 
 /// A detector.
@@ -73,19 +70,3 @@ pub const DETECTORS: [Detector; 6] = [
     nospace::detect,
     corrupt::detect,
 ];
-
-/// The hysteresis of each kind. Alarms are raised and disarmed by etcd itself and do not flap, and our
-/// own storage says itself when it works again.
-pub fn hysteresis(kind: FindingKind) -> Hysteresis {
-    match kind {
-        FindingKind::QuorumLost => Hysteresis { raise: 2, clear: 3 },
-        FindingKind::NoLeader
-        | FindingKind::MemberDown
-        | FindingKind::MemberUnreachable
-        | FindingKind::MetricsUnreadable => Hysteresis { raise: 3, clear: 3 },
-        FindingKind::Nospace
-        | FindingKind::CorruptAlarm
-        | FindingKind::StoragePaused
-        | FindingKind::StorageDamaged => Hysteresis { raise: 1, clear: 1 },
-    }
-}

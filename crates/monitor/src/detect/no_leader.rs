@@ -1,6 +1,6 @@
 //! No leader: a member that answers knows no leader.
 
-use model::finding::{Evidence, FindingKind};
+use model::finding::FindingKind;
 use model::severity::Severity;
 
 use super::{Condition, Window};
@@ -20,27 +20,29 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
         if status.leader.is_some() {
             continue;
         }
-        conditions.push(Condition {
-            kind: FindingKind::NoLeader,
-            member: Some(member.reference()),
-            severity: Severity::Warning,
-            summary: format!("{} knows no leader", member.name),
-            explanation: "The member answers but takes part in no quorum: it is cut off from its \
-                          peers, or they elect no leader. Clients of this member get errors."
-                .to_owned(),
-            evidence: vec![Evidence {
-                at: picture.at(),
-                source: format!("{} Status", member.endpoint.as_deref().unwrap_or("?")),
-                observed: format!("leader = 0, raft term = {}", status.raft_term),
-            }],
-            next_steps: vec![
+        let endpoint = member.endpoint.as_deref().unwrap_or_default();
+        let summary = format!("{} knows no leader", member.name);
+        let condition = Condition::new(FindingKind::NoLeader, Severity::Warning, summary)
+            .of(Some(member.reference()))
+            .explained(
+                "The member answers but takes part in no quorum: it is cut off from its peers, or \
+                 they elect no leader. Clients of this member get errors.",
+            )
+            .seen(
+                picture.at(),
+                format!("{endpoint} Status"),
+                format!("leader = 0, raft term = {}", status.raft_term),
+            )
+            .caused_by([
+                "its peer port (2380) is cut off, in one direction or both",
+                "it was removed from the cluster and does not know",
+                "its disk stalls, so that it takes part in no election",
+            ])
+            .next([
                 format!("check the peer network of {} (port 2380)", member.name),
-                format!(
-                    "etcdctl --endpoints={} endpoint status --write-out=table",
-                    member.endpoint.as_deref().unwrap_or_default()
-                ),
-            ],
-        });
+                format!("etcdctl --endpoints={endpoint} endpoint status --write-out=table"),
+            ]);
+        conditions.push(condition);
     }
     conditions
 }

@@ -29,24 +29,27 @@ fn condition(picture: &Picture, id: MemberId) -> Condition {
             observed: format!("database {} bytes, quota {quota} bytes", status.db_size_bytes),
         });
     }
-    Condition {
-        kind: FindingKind::Nospace,
-        member: member.map(MemberView::reference),
-        severity: Severity::Critical,
-        summary: format!("{name} has reached its database quota (NOSPACE)"),
-        explanation: "Every write to the cluster is refused until space is freed and the alarm is \
-                      disarmed; reads and deletes still work."
-            .to_owned(),
-        evidence,
-        next_steps: vec![
+    let summary = format!("{name} has reached its database quota (NOSPACE)");
+    Condition::new(FindingKind::Nospace, Severity::Critical, summary)
+        .of(member.map(MemberView::reference))
+        .explained(
+            "Every write to the cluster is refused until space is freed and the alarm is disarmed; \
+             reads and deletes still work.",
+        )
+        .resting_on(evidence)
+        .caused_by([
+            "old revisions were not compacted, or the file was never defragmented",
+            "some client writes more, or larger values, than before",
+            "the quota is still the default of 2 GiB",
+        ])
+        .next([
             format!("free space: etcdctl --endpoints={endpoint} compact REVISION"),
             "then defragment one member after the other, the leader last: etcdctl \
              --endpoints=MEMBER defrag"
                 .to_owned(),
             format!("then: etcdctl --endpoints={endpoint} alarm disarm"),
             "find what grew before you raise --quota-backend-bytes (8 GiB at most)".to_owned(),
-        ],
-    }
+        ])
 }
 
 /// The members on which `kind` is raised.

@@ -15,7 +15,7 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
         return Vec::new();
     }
     let quorum = picture.quorum;
-    let evidence = picture
+    let evidence: Vec<Evidence> = picture
         .sweep
         .members
         .iter()
@@ -51,19 +51,22 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
          restore from a snapshot"
             .to_owned(),
     );
-    vec![Condition {
-        kind: FindingKind::QuorumLost,
-        member: None,
-        severity: Severity::Critical,
-        summary: format!(
-            "quorum lost: no member serves linearizable reads, {} of {} voters answer",
-            picture.voters().filter(|member| member.is_reachable == Some(true)).count(),
-            quorum.voters
-        ),
-        explanation: "Fewer voters than a majority work together, so every write and every \
-                      linearizable read fails. Serializable reads still work, with old data."
-            .to_owned(),
-        evidence,
-        next_steps,
-    }]
+    let summary = format!(
+        "quorum lost: no member serves linearizable reads, {} of {} voters answer",
+        picture.voters().filter(|member| member.is_reachable == Some(true)).count(),
+        quorum.voters
+    );
+    let condition = Condition::new(FindingKind::QuorumLost, Severity::Critical, summary)
+        .explained(
+            "Fewer voters than a majority work together, so every write and every linearizable \
+             read fails. Serializable reads still work, with old data.",
+        )
+        .resting_on(evidence)
+        .caused_by(if missing.is_empty() {
+            ["the members do not reach each other (port 2380)", "the leader's disk stalls"]
+        } else {
+            ["too many members are down", "the members do not reach each other (port 2380)"]
+        })
+        .next(next_steps);
+    vec![condition]
 }

@@ -128,6 +128,7 @@ fn judge_after(past: Past, sweeps: &[[Says; 3]]) -> (Verdict, Vec<String>) {
         labels: BTreeMap::new(),
         configured: Configured { endpoints, map: BTreeMap::new(), default_scheme: Scheme::Http },
         thresholds: Thresholds::default(),
+        scrape_interval: Duration::from_secs(15),
     };
     let mut judge = Judge::new(brief, past);
     let mut words = Vec::new();

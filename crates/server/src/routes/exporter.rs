@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use expfmt::{Encoder, Format, Kind};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
-use model::finding::{Finding, FindingState};
+use model::finding::{Finding, FindingKind, FindingState};
 use model::health::{ClusterState, Health};
 use monitor::fleet::ClusterHandle;
 use monitor::latency::BOUNDS_SECONDS;
@@ -195,6 +195,9 @@ fn of_findings(out: &mut Encoder, views: &Views, own: &[Arc<Finding>]) {
         if matches!(finding.state, FindingState::Open | FindingState::Clearing) {
             let member = finding.member.as_ref().map_or("", |member| member.name.as_str());
             let labels = with(labels, "member", member);
+            let labels = with(labels, "about", &finding.about);
+            let hidden_by = finding.hidden_by.map_or("", FindingKind::as_str);
+            let labels = with(labels, "hidden_by", hidden_by);
             let labels = with(labels, "kind", finding.kind.as_str());
             let labels = with(labels, "severity", finding.severity.as_str());
             family.sample(&borrowed(&labels), 1.0);

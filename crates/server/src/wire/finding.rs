@@ -1,6 +1,6 @@
 //! Findings in answers.
 
-use model::finding::{Evidence, Finding as Found};
+use model::finding::{Evidence, Finding as Found, FindingKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +35,8 @@ pub(crate) struct Finding {
     pub(crate) state: &'static str,
     /// The member; null where the cluster as a whole is meant.
     pub(crate) member: Option<MemberName>,
+    /// What else tells it from others of its kind: the peer of a link, a prefix, a flag; else empty.
+    pub(crate) about: String,
     /// When it was first seen, in this run of it.
     pub(crate) since: Time,
     /// When it was believed.
@@ -45,8 +47,16 @@ pub(crate) struct Finding {
     pub(crate) summary: String,
     /// What it means.
     pub(crate) explanation: String,
+    /// What may have caused it, most likely first.
+    pub(crate) causes: Vec<String>,
     /// What to do next, most useful first.
     pub(crate) next_steps: Vec<String>,
+    /// Where its runbook is, in the project's documentation.
+    pub(crate) runbook: String,
+    /// The kind of the open finding of which this one is a symptom; null where there is none.
+    pub(crate) hidden_by: Option<&'static str>,
+    /// Why it was to be expected, such as a maintenance window; null where it was not.
+    pub(crate) expected: Option<String>,
     /// What it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
@@ -60,12 +70,17 @@ impl Finding {
             severity: finding.severity.as_str(),
             state: finding.state.as_str(),
             member: finding.member.as_ref().map(MemberName::from),
+            about: finding.about.clone(),
             since: Time(finding.since),
             opened_at: finding.opened_at.map(Time),
             closed_at: finding.closed_at.map(Time),
             summary: finding.summary.clone(),
             explanation: finding.explanation.clone(),
+            causes: finding.causes.clone(),
             next_steps: finding.next_steps.clone(),
+            runbook: finding.runbook(),
+            hidden_by: finding.hidden_by.map(FindingKind::as_str),
+            expected: finding.expected.clone(),
             evidence: finding.evidence.iter().map(EvidenceItem::from).collect(),
         }
     }

@@ -78,6 +78,7 @@ pub(crate) fn degraded() -> ClusterView {
     let finding = Finding {
         kind: FindingKind::MemberDown,
         member: Some(member_ref(3)),
+        about: String::new(),
         severity: Severity::Warning,
         state: FindingState::Open,
         since: at(9),
@@ -90,7 +91,10 @@ pub(crate) fn degraded() -> ClusterView {
             source: "10.0.0.3:2379 Status".to_owned(),
             observed: "connection refused".to_owned(),
         }],
+        causes: vec!["its process ended".to_owned()],
         next_steps: vec!["start it again".to_owned()],
+        hidden_by: None,
+        expected: None,
     };
     ClusterView {
         id: Some(ClusterId(0xc1)),

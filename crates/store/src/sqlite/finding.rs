@@ -14,8 +14,8 @@ use super::{member_ref, micros, named, time};
 use crate::query::{FindingQuery, Page};
 
 const COLUMNS: &str = "SELECT id, cluster, kind, severity, since, opened_at, closed_at,
-    summary, explanation, evidence, next_steps, member_id, member_name, member_endpoint
-    FROM finding";
+    summary, explanation, evidence, next_steps, member_id, member_name, member_endpoint,
+    about, causes, hidden_by, expected FROM finding";
 
 /// What makes a finding this one and no other.
 pub(crate) fn key<'f>(cluster: &'f str, finding: &Finding) -> (&'f str, FindingKind, String, i64) {
@@ -23,9 +23,10 @@ pub(crate) fn key<'f>(cluster: &'f str, finding: &Finding) -> (&'f str, FindingK
 }
 
 fn subject(finding: &Finding) -> String {
-    finding.member.as_ref().map_or_else(String::new, |member| {
+    let member = finding.member.as_ref().map_or_else(String::new, |member| {
         member.id.map_or_else(|| member.endpoint.clone(), |id| id.to_string())
-    })
+    });
+    if finding.about.is_empty() { member } else { format!("{member}/{}", finding.about) }
 }
 
 pub(super) fn put(
@@ -38,12 +39,14 @@ pub(super) fn put(
         .prepare_cached(
             "INSERT INTO finding (cluster, kind, subject, since, opened_at, closed_at, severity,
                 summary, explanation, evidence, next_steps,
-                member_id, member_name, member_endpoint)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                member_id, member_name, member_endpoint, about, causes, hidden_by, expected)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (cluster, kind, subject, since) DO UPDATE SET
                 closed_at = excluded.closed_at, severity = excluded.severity,
                 summary = excluded.summary, explanation = excluded.explanation,
                 evidence = excluded.evidence, next_steps = excluded.next_steps,
+                causes = excluded.causes, hidden_by = excluded.hidden_by,
+                expected = excluded.expected,
                 member_name = excluded.member_name, member_endpoint = excluded.member_endpoint",
         )?
         .execute(params![
@@ -61,6 +64,10 @@ pub(super) fn put(
             id,
             name,
             endpoint,
+            finding.about,
+            json!(finding.causes).to_string(),
+            finding.hidden_by.map(FindingKind::as_str),
+            finding.expected,
         ])?;
     Ok(())
 }
@@ -86,9 +93,12 @@ fn read(row: &Row<'_>) -> Option<(i64, (String, Arc<Finding>))> {
     let (kind, severity): (String, String) = (row.get(2).ok()?, row.get(3).ok()?);
     let closed_at: Option<i64> = row.get(6).ok()?;
     let (evidence, next_steps): (String, String) = (row.get(9).ok()?, row.get(10).ok()?);
+    let (causes, hidden_by): (String, Option<String>) = (row.get(15).ok()?, row.get(16).ok()?);
+    let kind_of = |name: &str| named(&FindingKind::ALL, FindingKind::as_str, name);
     let finding = Finding {
-        kind: named(&FindingKind::ALL, FindingKind::as_str, &kind)?,
+        kind: kind_of(&kind)?,
         member: member_ref::read(row, 11)?,
+        about: row.get(14).ok()?,
         severity: named(&Severity::ALL, Severity::as_str, &severity)?,
         state: if closed_at.is_some() { FindingState::Closed } else { FindingState::Open },
         since: time(row.get(4).ok()?)?,
@@ -97,7 +107,10 @@ fn read(row: &Row<'_>) -> Option<(i64, (String, Arc<Finding>))> {
         summary: row.get(7).ok()?,
         explanation: row.get(8).ok()?,
         evidence: read_evidence(&evidence)?,
+        causes: serde_json::from_str(&causes).ok()?,
         next_steps: serde_json::from_str(&next_steps).ok()?,
+        hidden_by: hidden_by.as_deref().and_then(kind_of),
+        expected: row.get(17).ok()?,
     };
     Some((row.get(0).ok()?, (row.get(1).ok()?, Arc::new(finding))))
 }

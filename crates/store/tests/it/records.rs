@@ -55,6 +55,7 @@ pub(crate) fn finding(id: u64, closed_at: Option<i64>) -> Finding {
     Finding {
         kind: FindingKind::MemberDown,
         member: Some(member(id)),
+        about: "m2".to_owned(),
         severity: Severity::Critical,
         state: if closed_at.is_some() { FindingState::Closed } else { FindingState::Open },
         since: at(id as i64),
@@ -67,7 +68,10 @@ pub(crate) fn finding(id: u64, closed_at: Option<i64>) -> Finding {
             source: "m1:2379 Status".to_owned(),
             observed: "refused".to_owned(),
         }],
+        causes: vec!["its process ended".to_owned()],
         next_steps: vec!["start \"it\" again".to_owned()],
+        hidden_by: Some(FindingKind::QuorumLost),
+        expected: Some("maintenance".to_owned()),
     }
 }
 

@@ -1,0 +1,130 @@
+//! What is remembered of a cluster's members beyond the last few pictures: little per member, and
+//! whatever takes longer to see than a window.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use model::id::MemberId;
+
+use crate::picture::Picture;
+
+/// Restarts remembered of a member.
+const RESTARTS: usize = 32;
+
+/// A process start time is worked out from the clock of its machine and moves when that is set.
+const START_JITTER_SECONDS: f64 = 1.0;
+
+/// The memory of one cluster.
+#[derive(Debug, Default)]
+pub struct Chronicle {
+    since: Option<Timestamp>,
+    members: BTreeMap<MemberId, Track>,
+}
+
+/// The memory of one member.
+#[derive(Debug, Default)]
+pub struct Track {
+    /// When its process started, by its own clock, seconds of Unix time; of the last page.
+    pub started_at: Option<f64>,
+    /// When a page told that its process was another one, newest last.
+    pub restarts: VecDeque<Timestamp>,
+    last: Option<Position>,
+    suspected: Option<StepBack>,
+    /// The last time that its index or revision went back without a restart.
+    pub went_back: Option<StepBack>,
+}
+
+/// How far a member was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// When it said so.
+    pub at: Timestamp,
+    /// Its committed raft index.
+    pub index: u64,
+    /// Its revision.
+    pub revision: i64,
+}
+
+/// A member was further before than after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepBack {
+    /// Where it was.
+    pub from: Position,
+    /// Where it was next.
+    pub to: Position,
+    /// When that was certain.
+    pub known_at: Timestamp,
+}
+
+impl Chronicle {
+    /// Since when it remembers.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
+    /// What is remembered of a member.
+    pub fn member(&self, id: MemberId) -> Option<&Track> {
+        self.members.get(&id)
+    }
+
+    /// Takes one more picture; members that it does not show are forgotten.
+    pub fn observe(&mut self, picture: &Picture) {
+        self.since.get_or_insert(picture.at());
+        self.members.retain(|id, _| picture.member(*id).is_some());
+        for member in &picture.members {
+            let (Some(id), Some(said)) = (member.id, picture.sweep_of(member)) else { continue };
+            let track = self.members.entry(id).or_default();
+            let page = said.scrape.as_ref().and_then(|scrape| scrape.page.as_ref().ok());
+            if let Some(page) = page
+                && let Some(started_at) = page.process_start_time()
+            {
+                track.saw_start(started_at, page.at());
+            }
+            if let Some(call) = said.status.since(picture.sweep.started_at)
+                && let Ok(status) = &call.result
+                && status.header.member_id == id
+            {
+                let (index, revision) = (status.raft_index, status.header.revision);
+                track.saw_position(Position { at: call.sent_at, index, revision });
+            }
+            track.settle(page.map(|page| page.at()), picture.at());
+        }
+    }
+}
+
+impl Track {
+    fn saw_start(&mut self, started_at: f64, page_at: Timestamp) {
+        let before = self.started_at.replace(started_at);
+        if before.is_some_and(|before| started_at > before + START_JITTER_SECONDS) {
+            self.restarts.push_back(page_at);
+            if self.restarts.len() > RESTARTS {
+                self.restarts.pop_front();
+            }
+        }
+    }
+
+    fn saw_position(&mut self, now: Position) {
+        let before = self.last.replace(now);
+        if let Some(from) = before
+            && from.at < now.at
+            && (now.index < from.index || now.revision < from.revision)
+            && self.suspected.is_none()
+        {
+            self.suspected = Some(StepBack { from, to: now, known_at: now.at });
+        }
+    }
+
+    /// A member that was started again may answer before it has caught up with its own log. A page
+    /// from after the step tells whether it was.
+    fn settle(&mut self, page_at: Option<Timestamp>, now: Timestamp) {
+        let Some(step) = self.suspected else { return };
+        if page_at.is_none_or(|page_at| page_at <= step.to.at) {
+            return;
+        }
+        self.suspected = None;
+        let stepped = step.from.at.as_duration().as_secs_f64();
+        if self.started_at.is_some_and(|started_at| started_at < stepped - START_JITTER_SECONDS) {
+            self.went_back = Some(StepBack { known_at: now, ..step });
+        }
+    }
+}
