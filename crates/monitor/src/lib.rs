@@ -29,6 +29,8 @@ pub mod own;
 pub mod picture;
 pub mod probe;
 pub mod record;
+#[cfg(test)]
+mod scene;
 pub mod schedule;
 pub mod scrape;
 pub mod sink;
