@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::{data, query};
+use crate::{data, diagnose, query};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum Error {
     /// The records cannot be opened.
     #[error(transparent)]
     Records(#[from] store::Error),
+    /// A diagnosis tells of trouble, or cannot be made.
+    #[error(transparent)]
+    Diagnose(#[from] diagnose::error::Error),
     /// A query has no answer.
     #[error(transparent)]
     Query(#[from] query::error::Error),
@@ -61,6 +64,7 @@ impl Error {
                 exit_code::BAD_INPUT
             }
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
+            Self::Diagnose(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),
             Self::Interrupted => exit_code::INTERRUPTED,

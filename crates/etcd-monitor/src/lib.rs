@@ -2,7 +2,8 @@
 //!
 //! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
-//! tells a person what happens. [`query`] asks a running one, and [`data`] looks after what it keeps.
+//! tells a person what happens. [`query`] asks a running one, [`data`] looks after what it keeps, and
+//! [`diagnose`] looks at clusters for a while and reports.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod data;
+pub mod diagnose;
 pub mod error;
 pub mod history;
 pub mod logging;

@@ -386,6 +386,11 @@ impl ClusterHandle {
         self.record.view()
     }
 
+    /// Its last findings that are over, newest first.
+    pub fn closed_findings(&self) -> Arc<Vec<Arc<Finding>>> {
+        self.record.closed_findings()
+    }
+
     /// The figures of its members.
     pub fn metrics(&self) -> Vec<MemberMetrics> {
         self.record.metrics()

@@ -9,7 +9,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod advice;
 mod changes;
+pub mod checks;
 pub mod chronicle;
 mod cluster;
 pub mod config;

@@ -10,11 +10,13 @@ use crate::version::VERSION;
 
 pub mod commands;
 pub mod data;
+pub mod diagnose;
 pub mod flags;
 pub mod query;
 pub mod values;
 
 use data::DataCommand;
+use diagnose::DiagnoseFlags;
 use flags::RunFlags;
 use query::QueryFlags;
 
@@ -62,6 +64,8 @@ Examples:
     etcd-monitor config example > etcd-monitor.yaml
     etcd-monitor config check etcd-monitor.yaml
     etcd-monitor --config etcd-monitor.yaml
+  Say what is wrong with a cluster now, for a ticket; no running one is needed:
+    etcd-monitor diagnose --endpoints 10.0.0.1:2379
   Ask a running one, for an hour of curves:
     etcd-monitor query -o graph 'rate(etcd_server_proposals_applied_total[5m])'
   What the history takes, and a copy of it while it goes on:
@@ -78,6 +82,8 @@ pub enum Command {
     /// Check, show or explain the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at clusters for a while, and report what is wrong, why, and what to do.
+    Diagnose(Box<DiagnoseFlags>),
     /// Ask a running etcd-monitor, or a Prometheus, in PromQL.
     Query(Box<QueryFlags>),
     /// Look after the data directory: what takes how much, is it sound, copy, export, delete.

@@ -80,6 +80,12 @@ fn help_of_query_is_the_golden_text() {
 }
 
 #[test]
+fn help_of_diagnose_is_the_golden_text() {
+    let diagnose = command().find_subcommand("diagnose").cloned().unwrap();
+    insta::assert_snapshot!(help_of(diagnose.bin_name("etcd-monitor diagnose")));
+}
+
+#[test]
 fn help_of_data_is_the_golden_text() {
     let data = command().find_subcommand("data").cloned().unwrap();
     let mut text = help_of(data.clone().bin_name("etcd-monitor data"));

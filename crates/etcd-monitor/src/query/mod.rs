@@ -23,9 +23,11 @@ use std::time::Duration;
 
 use etcd::TlsConfig;
 use jiff::Timestamp;
+use model::series::Series;
 
 use crate::cli::query::{Output, QueryFlags};
 use crate::error::Error;
+use address::Address;
 use answer::Answer;
 use client::Call;
 use graph::Frame;
@@ -82,6 +84,33 @@ pub fn run(flags: QueryFlags, now: Timestamp) -> Result<String, Error> {
         Output::Table => table::render(&answer, span, &view),
         Output::Graph => drawn(&answer, span, &view)?,
     })
+}
+
+/// The series of `expression` over the `range` up to now, of whoever answers at `address`.
+pub(crate) async fn curves(
+    address: &Address,
+    expression: &str,
+    range: Duration,
+    now: Timestamp,
+    timeout: Duration,
+) -> Result<Vec<Series>, error::Error> {
+    let span = Span::new(None, Some(range), None, now)?;
+    let call = Call {
+        address,
+        tls: TlsConfig::default(),
+        timeout,
+        route: span.route(),
+        form: request::form(expression, span, timeout),
+    };
+    let reply = call.send().await?;
+    let data = client::understand(&reply, address, expression)?.data;
+    match Answer::read(data) {
+        Ok(answer) => Ok(answer.series().to_vec()),
+        Err(error) => {
+            let reason = format!("its answer cannot be read: {error}");
+            Err(error::Error::NoApi { address: address.clone(), reason })
+        }
+    }
 }
 
 fn drawn(answer: &Answer, span: Span, view: &View) -> Result<String, error::Error> {

@@ -9,6 +9,7 @@
 
 mod config_files;
 mod data;
+mod diagnose;
 mod downsampling;
 mod full_disk;
 mod golden;

@@ -103,7 +103,7 @@ fn condition(window: &Window<'_>, picture: &Picture, member: &MemberView) -> Con
 
 fn describe(outcome: &Outcome<'_, Status>) -> String {
     match outcome {
-        Outcome::Failed(error) => error.to_string(),
+        Outcome::Failed(error) => error.message().to_owned(),
         Outcome::Late(waiting) => format!("no answer for {:.1} s", waiting.as_secs_f64()),
         Outcome::Answered(_) => "answered".to_owned(),
         Outcome::NotYet => "not asked yet".to_owned(),

@@ -1,0 +1,105 @@
+//! `etcd-monitor diagnose` as its users run it: on a healthy cluster, one with a fault, and one that
+//! is down.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use testbed::{Cluster, EtcdVersion, on_every_version};
+use tokio::time::timeout;
+
+use crate::program::{Program, command};
+
+/// A look of a few seconds, and the start and the end of a process.
+const WITHIN: Duration = Duration::from_secs(40);
+
+struct Outcome {
+    code: i32,
+    report: String,
+    remarks: String,
+}
+
+async fn diagnose(arguments: &[&str]) -> Outcome {
+    let mut command = command();
+    let run = command.arg("diagnose").args(arguments).output();
+    let outcome = timeout(WITHIN, run).await.expect("it ends").unwrap();
+    Outcome {
+        code: outcome.status.code().unwrap(),
+        report: String::from_utf8(outcome.stdout).unwrap(),
+        remarks: String::from_utf8(outcome.stderr).unwrap(),
+    }
+}
+
+async fn a_cluster_is_well_then_lacks_a_member_then_is_down(version: EtcdVersion) {
+    let cluster = Cluster::builder(version).members(3).start().await.unwrap();
+    let endpoint = cluster.member(0).endpoint();
+    let look = ["--endpoints", &endpoint, "--for", "8s", "--url", "http://127.0.0.1:1"];
+
+    let well = diagnose(&look).await;
+    assert_eq!(well.code, 0, "{}{}", well.report, well.remarks);
+    assert!(well.report.contains("default  HEALTHY\n3 of 3 voters are healthy"), "{}", well.report);
+    assert!(well.report.contains("History: none\n"), "{}", well.report);
+
+    cluster.member(2).kill().await.unwrap();
+    let json = diagnose(&[&look[..], &["-o", "json"]].concat()).await;
+    assert_eq!(json.code, 1, "{}", json.report);
+    let report: Value = serde_json::from_str(&json.report).unwrap();
+    let found = &report["clusters"][0]["findings"][0];
+    assert_eq!((&found["kind"], &found["member"]["name"]), (&"member_down".into(), &"m3".into()));
+
+    cluster.member(0).kill().await.unwrap();
+    cluster.member(1).kill().await.unwrap();
+    let down = diagnose(&look).await;
+    assert_eq!(down.code, 1, "{}", down.report);
+    assert!(down.report.contains("connection refused"), "{}", down.report);
+}
+
+mod tests {
+    super::on_every_version!(a_cluster_is_well_then_lacks_a_member_then_is_down);
+}
+
+#[tokio::test]
+async fn a_page_and_a_bundle_are_written_with_the_history_of_a_running_monitor() {
+    testbed::on(EtcdVersion::V3_6, async |version| {
+        let cluster = Cluster::builder(version).members(1).start().await.unwrap();
+        let program = Program::watch(&cluster).await;
+        let directory = tempfile::tempdir().unwrap();
+        let (page, bundle) = (directory.path().join("a.html"), directory.path().join("a.tar.gz"));
+        let (endpoint, url) =
+            (cluster.member(0).endpoint(), format!("http://{}", program.authority()));
+        let arguments = ["--endpoints", &endpoint, "--cluster-name", "test", "--for", "3s"];
+        let written = ["-o", "html", "--to", page.to_str().unwrap(), "--url", &url];
+        let bundled = ["--bundle", bundle.to_str().unwrap()];
+        let outcome = diagnose(&[&arguments[..], &written[..], &bundled[..]].concat()).await;
+        assert!(outcome.report.is_empty(), "{}", outcome.report);
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains(&format!("as {url} has them")), "{page}");
+        let bundle = flate2::read::GzDecoder::new(std::fs::File::open(bundle).unwrap());
+        let mut names = Vec::new();
+        for entry in tar::Archive::new(bundle).entries().unwrap() {
+            names.push(entry.unwrap().path().unwrap().display().to_string());
+        }
+        for part in ["report.txt", "report.json", "report.html", "answers.txt", "metrics.txt"] {
+            assert!(names.iter().any(|name| name.ends_with(part)), "{part} is not in {names:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_told_with_its_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("etcd-monitor.yaml");
+    std::fs::write(&file, "clusters:\n  - name: a\n    endpoints: [127.0.0.1:1]\n").unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+    let other = diagnose(&[&config[..], &["--cluster", "b"]].concat()).await;
+    assert_eq!(other.code, 3);
+    assert!(
+        other.remarks.contains("no cluster is called \"b\"; there are: a"),
+        "{}",
+        other.remarks
+    );
+    let nowhere = ["--cluster", "a", "--for", "1s", "--to", "/no/such/place"];
+    let nowhere = diagnose(&[&config[..], &nowhere[..]].concat()).await;
+    assert_eq!(nowhere.code, 2);
+    assert!(nowhere.remarks.contains("cannot write /no/such/place"), "{}", nowhere.remarks);
+}
