@@ -3,7 +3,7 @@
 //! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
 //! tells a person what happens. [`query`] asks a running one, [`data`] looks after what it keeps, and
-//! [`diagnose`] looks at clusters for a while and reports.
+//! [`diagnose`] looks at clusters for a while and reports; [`maintenance`] tells it what to expect.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ pub mod diagnose;
 pub mod error;
 pub mod history;
 pub mod logging;
+pub mod maintenance;
 pub mod query;
 pub mod records;
 pub mod version;

@@ -12,6 +12,7 @@ pub mod finding;
 pub mod health;
 pub mod id;
 pub mod leader;
+pub mod maintenance;
 pub mod membership;
 pub mod secret;
 pub mod series;

@@ -267,6 +267,7 @@ impl Watch {
             members: self.targets.values().map(|target| target.observed(now)).collect(),
         };
         let slowest = self.record.slowest_probe();
+        self.judge.declare(self.record.maintenance());
         let verdict = self.judge.advance(sweep, slowest);
         let intervals = &self.config.intervals;
         self.period = if verdict.is_calm {

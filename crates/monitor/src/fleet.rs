@@ -9,6 +9,7 @@ use etcd::Connector;
 use model::clock::Clock;
 use model::finding::{Finding, MemberRef};
 use model::leader::LeaderChange;
+use model::maintenance::Maintenance;
 use model::membership::MembershipChange;
 use store::{ChangeQuery, FindingQuery, Page, Past, Records};
 use tokio::sync::{Semaphore, watch};
@@ -229,6 +230,14 @@ impl Fleet {
         let history = cluster.map(|c| Arc::clone(&c.view().membership_history)).unwrap_or_default();
         let wanted = history.iter().filter(|change| query.accepts(change.at));
         Ok(Page { items: wanted.take(limit).cloned().collect(), next_before: None })
+    }
+
+    /// Takes the maintenance windows of all clusters, in place of those before.
+    pub fn declare(&self, windows: &[Maintenance]) {
+        for (name, cluster) in self.running().iter() {
+            let of_it = windows.iter().filter(|window| window.cluster == *name).cloned();
+            cluster.record.set_maintenance(of_it.collect());
+        }
     }
 
     /// Takes all that is wrong with the monitor itself now; what is no longer among it is over.

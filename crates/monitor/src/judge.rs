@@ -11,14 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 use model::finding::{Finding, FindingKind, MemberRef};
 use model::health::ClusterState;
 use model::id::MemberId;
+use model::maintenance::Maintenance;
 use model::membership::MembershipChangeKind;
 use store::{Past, Record};
 
 use crate::changes::{self, Settled};
 use crate::chronicle::Chronicle;
 use crate::config::Thresholds;
-use crate::detect::{Basis, DETECTORS, Window, basis};
+use crate::detect::{Basis, Condition, DETECTORS, Window, basis};
 use crate::event_log::NewEvent;
+use crate::expected;
 use crate::findings::{FindingBook, Round, Turn};
 use crate::health::{self, ClusterFacts, Known, Memory};
 use crate::leader::{LeaderSighting, LeaderTracker};
@@ -62,6 +64,7 @@ pub struct Judge {
     findings: FindingBook,
     window: Vec<Picture>,
     chronicle: Chronicle,
+    maintenance: Arc<Vec<Maintenance>>,
     settled: Settled,
 }
 
@@ -94,6 +97,7 @@ impl Judge {
             findings: FindingBook::with_past(past.open_findings),
             window: Vec::new(),
             chronicle: Chronicle::default(),
+            maintenance: Arc::default(),
         }
     }
 
@@ -106,6 +110,11 @@ impl Judge {
     /// Takes a changed configuration, or endpoints that discovery found; all that was seen stays.
     pub fn rebrief(&mut self, brief: Brief) {
         self.brief = brief;
+    }
+
+    /// Takes the maintenance windows of this cluster, in place of those before.
+    pub fn declare(&mut self, maintenance: Arc<Vec<Maintenance>>) {
+        self.maintenance = maintenance;
     }
 
     /// What it was told.
@@ -279,7 +288,8 @@ impl Judge {
         let picture = self.window.last().expect("invariant: a picture is pushed before this");
         let is_complete = is_complete(picture);
         let would_show = |finding: &Finding| is_complete && has_looked(picture, finding);
-        let round = Round { now, scrape_interval, would_show: &would_show, expected: &|_| None };
+        let expected = |condition: &Condition| expected::why(condition, &self.maintenance, now);
+        let round = Round { now, scrape_interval, would_show: &would_show, expected: &expected };
         self.findings.observe(conditions, &round)
     }
 
@@ -327,6 +337,7 @@ impl Judge {
             cluster_version: cluster_version(&picture.sweep),
             members: picture.members.clone(),
             findings,
+            maintenance: self.maintenance.iter().find(|window| window.covers(now)).cloned(),
         }
     }
 

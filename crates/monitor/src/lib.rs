@@ -2,7 +2,7 @@
 //!
 //! Data moves one way. [`probe`] and [`scrape`] ask the members; a [`sweep`] is one picture of what
 //! they said; [`judge`] has it judged by [`picture`], [`health`], [`leader`], [`membership`], the
-//! detectors in [`detect`] (with the longer memory of [`chronicle`]), [`findings`] and [`correlate`],
+//! detectors in [`detect`] (with the longer memory of [`chronicle`]), [`findings`], [`correlate`] and [`expected`],
 //! all of them pure, without clock or I/O, and puts their verdicts together into a [`view`], which is
 //! all that the outside reads. `cluster` is the task that
 //! drives this for one cluster, [`record`] holds what it found, [`fleet`] is the set of them.
@@ -19,6 +19,7 @@ pub mod correlate;
 pub mod detect;
 mod discovery;
 pub mod event_log;
+pub mod expected;
 pub mod findings;
 pub mod fleet;
 pub mod health;

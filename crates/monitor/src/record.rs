@@ -11,6 +11,7 @@ use etcd::{Endpoint, ErrorClass};
 use jiff::Timestamp;
 use model::clock::Clock;
 use model::finding::{Finding, MemberRef};
+use model::maintenance::Maintenance;
 use store::{Past, Records};
 use tokio::sync::watch;
 use tracing::warn;
@@ -40,6 +41,7 @@ pub(crate) struct Record {
     view: ArcSwap<ClusterView>,
     closed_findings: ArcSwap<Vec<Arc<Finding>>>,
     inner: Mutex<Inner>,
+    maintenance: ArcSwap<Vec<Maintenance>>,
     swept: watch::Sender<u64>,
 }
 
@@ -111,6 +113,7 @@ impl Record {
             config: ArcSwap::new(config),
             closed_findings: ArcSwap::default(),
             inner: Mutex::default(),
+            maintenance: ArcSwap::default(),
             swept: watch::channel(0).0,
         }
     }
@@ -153,6 +156,14 @@ impl Record {
 
     pub(crate) fn set_config(&self, config: Arc<ClusterConfig>) {
         self.config.store(config);
+    }
+
+    pub(crate) fn maintenance(&self) -> Arc<Vec<Maintenance>> {
+        self.maintenance.load_full()
+    }
+
+    pub(crate) fn set_maintenance(&self, windows: Vec<Maintenance>) {
+        self.maintenance.store(Arc::new(windows));
     }
 
     pub(crate) fn view(&self) -> Arc<ClusterView> {

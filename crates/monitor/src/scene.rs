@@ -8,6 +8,7 @@ use etcd::{Alarm, Endpoint, Header, MemberInfo, MemberList, Scheme, Status};
 use jiff::{SignedDuration, Timestamp};
 use model::finding::{Finding, FindingKind, FindingState};
 use model::id::{ClusterId, MemberId};
+use model::maintenance::Maintenance;
 use store::Past;
 
 use crate::config::Thresholds;
@@ -136,6 +137,11 @@ impl Scene {
         self.judge.rebrief(brief);
         self.says.push(Says { endpoint, ..says(id, &self.members) });
         self.says.last_mut().unwrap()
+    }
+
+    /// Declares maintenance windows, in place of those before.
+    pub(crate) fn declare(&mut self, windows: Vec<Maintenance>) {
+        self.judge.declare(Arc::new(windows));
     }
 
     /// Sets one line of the `/metrics` of `m{id}`, such as `etcd_server_has_leader`.

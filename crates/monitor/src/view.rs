@@ -9,6 +9,7 @@ use model::finding::{Finding, MemberRef};
 use model::health::{ClusterState, Health, Role};
 use model::id::{ClusterId, MemberId};
 use model::leader::{LeaderChange, Leadership};
+use model::maintenance::Maintenance;
 use model::membership::MembershipChange;
 
 /// A cluster as it was at its last sweep.
@@ -48,6 +49,8 @@ pub struct ClusterView {
     pub members: Vec<MemberView>,
     /// Findings that are not closed, worst first.
     pub findings: Vec<Arc<Finding>>,
+    /// The maintenance window that it is in.
+    pub maintenance: Option<Maintenance>,
 }
 
 impl ClusterView {
@@ -77,6 +80,7 @@ impl ClusterView {
             cluster_version: None,
             members: Vec::new(),
             findings: Vec::new(),
+            maintenance: None,
         }
     }
 }

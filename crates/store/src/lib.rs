@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod maintenance;
 mod past;
 mod query;
 mod queue;

@@ -27,6 +27,7 @@ use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
 use crate::console::Console;
 use crate::error::Error;
 use crate::history::History;
+use crate::maintenance;
 use crate::records;
 use crate::version::VERSION;
 use signals::Signals;
@@ -78,6 +79,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     }
     let store = history.as_ref().map(History::store);
     tasks.spawn(storage::watch(fleet.clone(), store, records.clone(), stop.clone()));
+    if let Some(data_dir) = settings.data_dir.clone() {
+        tasks.spawn(maintenance::follow(fleet.clone(), data_dir, stop.clone()));
+    }
     tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
     if flags.config.is_some() {
         let reload = reload::Reload { flags, settings, fleet: fleet.clone(), log, console, clock };

@@ -12,12 +12,14 @@ pub mod commands;
 pub mod data;
 pub mod diagnose;
 pub mod flags;
+pub mod maintenance;
 pub mod query;
 pub mod values;
 
 use data::DataCommand;
 use diagnose::DiagnoseFlags;
 use flags::RunFlags;
+use maintenance::MaintenanceCommand;
 use query::QueryFlags;
 
 /// Exit codes. `0` is well; the arguments' own code is etcdctl's.
@@ -84,6 +86,9 @@ pub enum Command {
     Config(ConfigCommand),
     /// Look at clusters for a while, and report what is wrong, why, and what to do.
     Diagnose(Box<DiagnoseFlags>),
+    /// Declare that a cluster is worked on, so that what the work explains wakes nobody.
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Ask a running etcd-monitor, or a Prometheus, in PromQL.
     Query(Box<QueryFlags>),
     /// Look after the data directory: what takes how much, is it sound, copy, export, delete.

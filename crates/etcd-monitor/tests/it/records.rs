@@ -5,11 +5,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-use testbed::{Cluster, EtcdVersion};
+use testbed::{Cluster, EtcdVersion, wait_until};
 use tokio::time::timeout;
 
 use crate::http::EventStream;
-use crate::program::Program;
+use crate::program::{Program, command};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -143,4 +143,33 @@ async fn a_damaged_file_of_records_does_not_keep_it_from_watching() {
     assert!(data_dir.path().join("records.damaged-0").exists());
     let output = program.output();
     assert!(output.contains("records.db") && output.contains("records.damaged-0"), "{output}");
+}
+
+#[tokio::test]
+async fn a_member_that_goes_in_a_maintenance_window_is_told_for_information() {
+    testbed::on(EtcdVersion::V3_6, async |version| {
+        let cluster = Cluster::builder(version).members(3).start().await.unwrap();
+        let data_dir = tempfile::tempdir().unwrap();
+        let program = Program::watch_with_data(&cluster, &data_dir).await;
+        let start = ["maintenance", "start", "test", "--for", "5m", "--why", "disk swap"];
+        let mut command = command();
+        let outcome = command.args(start).arg("--data-dir").arg(data_dir.path()).output().await;
+        assert!(outcome.unwrap().status.success());
+        let status = || program.json("/api/v1/cluster/status");
+        let in_window = async || status().await["maintenance"]["why"] == "disk swap";
+        wait_until("the window", SOON, in_window).await.unwrap();
+        cluster.member(2).kill().await.unwrap();
+        let is_told = async || {
+            let status = status().await;
+            let findings = status["findings"].as_array().unwrap();
+            findings.iter().any(|finding| {
+                finding["kind"] == "member_down"
+                    && finding["state"] == "open"
+                    && finding["severity"] == "info"
+                    && finding["expected"].as_str().is_some_and(|why| why.ends_with("disk swap"))
+            })
+        };
+        wait_until("the finding", SOON, is_told).await.unwrap();
+    })
+    .await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use model::maintenance::Maintenance as Declared;
 use monitor::view::{ClusterView, Quorum};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,6 +41,8 @@ pub(crate) struct Status {
     pub(crate) versions: Vec<String>,
     /// The version that the cluster agreed on.
     pub(crate) cluster_version: Option<String>,
+    /// The maintenance window that it is in; null where it is in none.
+    pub(crate) maintenance: Option<Maintenance>,
     /// Findings that are not over, worst first.
     pub(crate) findings: Vec<Finding>,
     /// All members; then configured endpoints of which no member is known.
@@ -65,11 +68,29 @@ impl Status {
             leader: view.leader.as_ref().map(|leader| Leader::new(leader, now)),
             versions: view.versions.clone(),
             cluster_version: view.cluster_version.clone(),
+            maintenance: view.maintenance.as_ref().map(Maintenance::from),
             findings: view.findings.iter().map(|found| Finding::new(&view.name, found)).collect(),
             members: view.members.iter().map(Member::from).collect(),
             sweeps_total: view.sweeps,
             sweep_seconds: view.sweep_took.as_secs_f64(),
         }
+    }
+}
+
+/// A time in which somebody said that the cluster would be worked on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Maintenance {
+    /// When it began.
+    pub(crate) from: Time,
+    /// When it ends.
+    pub(crate) until: Time,
+    /// What is done.
+    pub(crate) why: String,
+}
+
+impl From<&Declared> for Maintenance {
+    fn from(window: &Declared) -> Self {
+        Self { from: Time(window.from), until: Time(window.until), why: window.why.clone() }
     }
 }
 
