@@ -40,6 +40,8 @@ macro_rules! catalogue {
 
 catalogue! {
     // Whether the cluster serves.
+    /// No member of the cluster answers us.
+    ClusterUnreachable = "cluster_unreachable",
     /// No member completes a linearizable read: the cluster serves no writes.
     QuorumLost = "quorum_lost",
     /// A member knows no leader.

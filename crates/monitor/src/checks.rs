@@ -99,7 +99,10 @@ impl Circumstances<'_> {
     fn unseen(&self, kind: FindingKind, member: &MemberView) -> Option<String> {
         let is_absence = matches!(
             kind,
-            FindingKind::MemberDown | FindingKind::MemberUnreachable | FindingKind::QuorumLost
+            FindingKind::ClusterUnreachable
+                | FindingKind::MemberDown
+                | FindingKind::MemberUnreachable
+                | FindingKind::QuorumLost
         );
         if is_absence {
             return None;

@@ -43,6 +43,20 @@ const RULES: &[Rule] = {
         &[Kind::LeaderFlapping, Kind::SlowRequests, Kind::GrpcErrors, Kind::WatchSlow];
     &[
         rule(
+            Kind::ClusterUnreachable,
+            Cluster,
+            &[
+                Kind::QuorumLost,
+                Kind::MemberDown,
+                Kind::MemberUnreachable,
+                Kind::NoLeader,
+                Kind::MemberIsolated,
+                Kind::LinkDown,
+                Kind::MetricsUnreadable,
+                Kind::ConsistencyCheckStale,
+            ],
+        ),
+        rule(
             Kind::DividedCluster,
             Cluster,
             &[

@@ -1,5 +1,6 @@
 //! The life of a run: what is started, in which order, and how it ends.
 
+mod blind;
 mod demo;
 mod reload;
 mod signals;

@@ -1,4 +1,5 @@
-//! Whether the data directory can be written to and is sound, told as findings of the monitor.
+//! Whether the data directory can be written to and is sound, and whether the monitor sees: told as
+//! findings of the monitor itself.
 
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use monitor::fleet::Fleet;
 use store::Records;
 use tokio_util::sync::CancellationToken;
 use tsdb::Tsdb;
+
+use super::blind::Blindness;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -29,11 +32,15 @@ pub(super) async fn watch(
     records: Option<Records>,
     stop: CancellationToken,
 ) {
+    let mut blindness = Blindness::default();
     loop {
         let (history, records) = (history.clone(), records.clone());
         // An error says that it panicked, which the log has.
         if let Ok(stores) = tokio::task::spawn_blocking(move || look(history, records)).await {
-            fleet.observe_own(conditions(&stores, fleet.clock().now()));
+            let now = fleet.clock().now();
+            let mut all = conditions(&stores, now);
+            all.extend(blindness.look(&fleet, EVERY, now));
+            fleet.observe_own(all);
         }
         tokio::select! {
             () = stop.cancelled() => return,

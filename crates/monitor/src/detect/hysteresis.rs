@@ -60,7 +60,8 @@ impl Hysteresis {
 pub fn basis(kind: FindingKind) -> Basis {
     use FindingKind as Kind;
     match kind {
-        Kind::QuorumLost
+        Kind::ClusterUnreachable
+        | Kind::QuorumLost
         | Kind::NoLeader
         | Kind::MemberDown
         | Kind::MemberUnreachable
@@ -120,7 +121,7 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
     const MINUTE: Duration = Duration::from_mins(1);
     const DAY: Duration = Duration::from_hours(24);
     match kind {
-        Kind::QuorumLost => Hysteresis::sweeps(2, 3),
+        Kind::ClusterUnreachable | Kind::QuorumLost => Hysteresis::sweeps(2, 3),
         // etcd itself may take an election timeout to depose a leader, and five if it is set long.
         Kind::StaleLeader => {
             Hysteresis { raise_after: Duration::from_secs(5), ..Hysteresis::sweeps(2, 2) }

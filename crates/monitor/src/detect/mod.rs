@@ -6,6 +6,7 @@
 //! what it sees in the window; when that is believed, and when it is over, is decided in
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod cluster_unreachable;
 mod condition;
 mod corrupt;
 mod hysteresis;
@@ -62,7 +63,8 @@ impl<'a> Window<'a> {
 pub type Detector = fn(&Window<'_>) -> Vec<Condition>;
 
 /// All detectors, in the order of the catalogue.
-pub const DETECTORS: [Detector; 6] = [
+pub const DETECTORS: [Detector; 7] = [
+    cluster_unreachable::detect,
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
