@@ -272,6 +272,14 @@ fn finding(condition: &Condition, expected: Option<String>, since: Timestamp) ->
     }
 }
 
+/// The finding that a condition amounts to when it needs no second look.
+pub fn at_once(condition: &Condition, now: Timestamp) -> Finding {
+    let mut finding = finding(condition, None, now);
+    finding.state = FindingState::Open;
+    finding.opened_at = Some(now);
+    finding
+}
+
 fn open(finding: &mut Finding, now: Timestamp, turns: &mut Vec<Turn>) {
     finding.state = FindingState::Open;
     finding.opened_at = Some(now);

@@ -24,6 +24,7 @@ pub mod findings;
 pub mod fleet;
 pub mod health;
 pub mod judge;
+pub mod keyspace;
 pub mod latency;
 pub mod leader;
 pub mod membership;

@@ -19,6 +19,10 @@ pub struct DiagnoseFlags {
     /// How long to look
     #[arg(long = "for", value_name = "TIME", value_parser = step, default_value = "60s")]
     pub time: Duration,
+    /// Also count the keys by prefix and look at the sizes of some values: on one follower, at most
+    /// 10,000 keys a second and two million in all
+    #[arg(long)]
+    pub scan_keys: bool,
     /// How to tell what was seen
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Report,

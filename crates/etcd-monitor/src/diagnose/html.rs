@@ -12,7 +12,7 @@ use super::history::{Curves, History, RANGE};
 use super::look::MemberSample;
 use super::plot::{COLOURS, Curve, Plot};
 use super::report::{ClusterReport, Report, Root, state_word, subject};
-use super::text::{size, unknown_line};
+use super::text::{keys_lines, size, unknown_line};
 
 /// The page.
 pub(super) fn render(report: &Report) -> String {
@@ -71,6 +71,7 @@ fn of_cluster(out: &mut String, cluster: &ClusterReport) {
     brief(out, "Came and went meanwhile", &cluster.passed);
     plots(out, cluster);
     checked(out, cluster);
+    keys(out, cluster);
     advice(out, cluster);
     history(out, cluster);
 }
@@ -269,6 +270,27 @@ fn checked(out: &mut String, cluster: &ClusterReport) {
         let _ = write!(out, "<li>{}</li>", escape(&unknown_line(&reason, &kinds)));
     }
     out.push_str("</ul>\n");
+}
+
+fn keys(out: &mut String, cluster: &ClusterReport) {
+    let Some(keys) = &cluster.keys else { return };
+    out.push_str("<h2>Keys</h2>\n");
+    match keys {
+        Err(reason) => {
+            let _ = writeln!(out, "<p>could not be looked at: {}</p>", escape(reason));
+        }
+        Ok(space) => {
+            for line in keys_lines(space) {
+                let _ = writeln!(out, "<p>{}</p>", escape(&line));
+            }
+            out.push_str("<div class=scroll><table>");
+            for prefix in &space.prefixes {
+                let (keys, name) = (prefix.keys, escape(&prefix.name));
+                let _ = writeln!(out, "<tr><td class=number>{keys}<td><code>{name}</code></tr>");
+            }
+            out.push_str("</table></div>\n");
+        }
+    }
 }
 
 fn advice(out: &mut String, cluster: &ClusterReport) {

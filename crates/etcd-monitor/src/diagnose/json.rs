@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use jiff::Timestamp;
 use model::finding::{Finding, FindingKind};
 use monitor::advice::Advice;
+use monitor::keyspace::KeySpace;
 
 use super::history::{History, Past};
 use super::report::{ClusterReport, Report};
@@ -57,6 +58,7 @@ fn of_cluster(cluster: &ClusterReport) -> Value {
         "well": well,
         "unknown": unknown,
         "recommendations": cluster.advice.iter().map(of_advice).collect::<Vec<_>>(),
+        "keys": cluster.keys.as_ref().map(of_keys),
         "history": of_history(&cluster.history),
     })
 }
@@ -131,6 +133,24 @@ fn of_history(history: &History) -> Value {
             "source": address,
             "open": open.iter().map(of_past).collect::<Vec<_>>(),
             "past": past.iter().map(of_past).collect::<Vec<_>>(),
+        }),
+    }
+}
+
+fn of_keys(keys: &Result<KeySpace, String>) -> Value {
+    match keys {
+        Err(reason) => json!({ "error": reason }),
+        Ok(space) => json!({
+            "endpoint": space.endpoint,
+            "revision": space.revision,
+            "total": space.total,
+            "counted": space.counted,
+            "cut_short": space.cut_short,
+            "prefixes": space.prefixes.iter().map(|prefix| json!({
+                "prefix": prefix.name,
+                "keys": prefix.keys,
+            })).collect::<Vec<_>>(),
+            "value_bytes": space.sizes,
         }),
     }
 }

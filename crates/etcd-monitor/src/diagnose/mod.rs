@@ -1,13 +1,14 @@
 //! `etcd-monitor diagnose`: looks at clusters for a while, runs every check, and reports.
 //!
-//! `look` watches the clusters as a running monitor would, `history` asks a running one for what it
-//! knows, `report` puts together what was found, and one file for each output writes it.
+//! `look` watches the clusters as a running monitor would, `keys` looks at what is stored where that
+//! is asked for, `history` asks a running monitor for what it knows, `report` puts together what was found, and one file for each output writes it.
 
 mod bundle;
 pub mod error;
 mod history;
 mod html;
 mod json;
+mod keys;
 mod look;
 mod plot;
 mod report;
@@ -68,9 +69,14 @@ async fn diagnose(
     let is_told = !flags.quiet && io::stderr().is_terminal();
     let looks = look::at(clusters.clone(), flags.time, is_told).await;
     let mut report = Report::new(looks);
-    for cluster in &mut report.clusters {
+    for (cluster, config) in report.clusters.iter_mut().zip(&clusters) {
+        if flags.scan_keys {
+            let keys = keys::of(config, &cluster.view).await;
+            cluster.take_keys(keys);
+        }
         cluster.history = history::of(&flags.url, &cluster.name).await;
     }
+    let is_well = report.is_well();
     let is_terminal = flags.to.is_none() && io::stdout().is_terminal();
     let written = match flags.output {
         Format::Text => text::render(&report, Paper::of_this_process(is_terminal)),
@@ -83,9 +89,11 @@ async fn diagnose(
     }
     if let Some(path) = &flags.bundle {
         let raw = bundle::gather(&clusters, &report).await;
-        bundle::write(path, &report, raw).map_err(|source| cannot_write(path, source))?;
+        // Prefixes of keys are not for everybody who gets a bundle.
+        bundle::write(path, report.without_keys(), raw)
+            .map_err(|source| cannot_write(path, source))?;
     }
-    if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
+    if is_well { Ok(()) } else { Err(Failure::Unwell) }
 }
 
 fn write(out: &mut dyn Write, text: &str) -> Result<(), Failure> {

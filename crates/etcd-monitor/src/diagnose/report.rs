@@ -11,6 +11,8 @@ use model::health::ClusterState;
 use model::severity::Severity;
 use monitor::advice::{Advice, advice};
 use monitor::checks::{Check, Outcome, checks};
+use monitor::findings::at_once;
+use monitor::keyspace::KeySpace;
 use monitor::view::ClusterView;
 
 use super::history::History;
@@ -37,6 +39,8 @@ pub(super) struct ClusterReport {
     pub(super) advice: Vec<Advice>,
     pub(super) samples: Vec<Sample>,
     pub(super) history: History,
+    /// What is stored, or why that could not be told; where it was asked for.
+    pub(super) keys: Option<Result<KeySpace, String>>,
 }
 
 /// A finding and its symptoms.
@@ -44,6 +48,9 @@ pub(super) struct Root {
     pub(super) finding: Arc<Finding>,
     pub(super) symptoms: Vec<Arc<Finding>>,
 }
+
+/// The kinds that only a scan of the keys finds.
+const KEY_KINDS: [FindingKind; 2] = [FindingKind::BigValue, FindingKind::HotPrefix];
 
 impl Report {
     pub(super) fn new(looks: Vec<Look>) -> Self {
@@ -56,6 +63,15 @@ impl Report {
             cluster.view.state == ClusterState::Healthy
                 && cluster.findings.iter().all(|root| root.finding.severity == Severity::Info)
         })
+    }
+
+    /// The same without what tells of keys.
+    pub(super) fn without_keys(&mut self) -> &mut Self {
+        for cluster in &mut self.clusters {
+            cluster.keys = None;
+            cluster.findings.retain(|root| !KEY_KINDS.contains(&root.finding.kind));
+        }
+        self
     }
 }
 
@@ -71,12 +87,33 @@ impl ClusterReport {
             findings: roots(&open),
             noticed,
             passed,
-            checks: checks(&view, &metrics, watched, scrape_interval),
+            checks: checks(&view, &metrics, watched, scrape_interval)
+                .into_iter()
+                .map(unless_scanned)
+                .collect(),
             advice: advice(&view, &metrics),
             samples,
             view,
             history: History::None(String::new()),
+            keys: None,
         }
+    }
+
+    /// Takes what a scan of the keys brought.
+    pub(super) fn take_keys(&mut self, keys: Result<KeySpace, String>) {
+        if let Ok(space) = &keys {
+            let found = space.conditions();
+            for check in self.checks.iter_mut().filter(|check| KEY_KINDS.contains(&check.kind)) {
+                let is_found = found.iter().any(|condition| condition.kind == check.kind);
+                check.outcome = if is_found { Outcome::Found } else { Outcome::Well };
+            }
+            self.findings.extend(found.iter().map(|condition| Root {
+                finding: Arc::new(at_once(condition, space.at)),
+                symptoms: Vec::new(),
+            }));
+            self.findings.sort_by_key(|root| (Reverse(root.finding.severity), root.finding.since));
+        }
+        self.keys = Some(keys);
     }
 
     /// How it is, in one line.
@@ -145,6 +182,15 @@ impl ClusterReport {
             .flat_map(|root| std::iter::once(&root.finding).chain(&root.symptoms));
         all.filter(|finding| finding.severity == severity).count()
     }
+}
+
+/// What only a scan of the keys finds is not known until there was one.
+fn unless_scanned(check: Check) -> Check {
+    if !KEY_KINDS.contains(&check.kind) {
+        return check;
+    }
+    let outcome = Outcome::Unknown("keys were not looked at; ask for it by --scan-keys".to_owned());
+    Check { outcome, not_on: Vec::new(), ..check }
 }
 
 /// Each symptom beneath the finding that nothing hides, however many are between them.

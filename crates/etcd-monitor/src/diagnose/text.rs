@@ -9,6 +9,7 @@ use model::finding::{Finding, FindingKind};
 use model::health::{ClusterState, Health};
 use model::severity::Severity;
 use monitor::checks::words;
+use monitor::keyspace::KeySpace;
 use monitor::view::MemberView;
 use promql::Unit;
 use terminal_size::Width;
@@ -101,6 +102,7 @@ fn of_cluster(cluster: &ClusterReport, paper: Paper) -> String {
     findings(&mut out, cluster, paper);
     noticed(&mut out, cluster, paper);
     checked(&mut out, cluster, paper);
+    keys(&mut out, cluster, paper);
     advice(&mut out, cluster, paper);
     history(&mut out, cluster, paper);
     out
@@ -269,6 +271,45 @@ fn checked(out: &mut String, cluster: &ClusterReport, paper: Paper) {
 pub(super) fn unknown_line(reason: &str, kinds: &[FindingKind]) -> String {
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     if kinds.is_empty() { reason.to_owned() } else { format!("{reason}: {}", kinds.join(", ")) }
+}
+
+fn keys(out: &mut String, cluster: &ClusterReport, paper: Paper) {
+    let Some(keys) = &cluster.keys else { return };
+    heading(out, paper, "Keys");
+    match keys {
+        Err(reason) => paper.wrap(out, "  ", &format!("could not be looked at: {reason}")),
+        Ok(space) => {
+            for line in keys_lines(space) {
+                paper.wrap(out, "  ", &line);
+            }
+            for prefix in &space.prefixes {
+                paper.wrap(out, &format!("  {:>12}  ", prefix.keys), &prefix.name);
+            }
+        }
+    }
+}
+
+/// What a scan of the keys brought, but for the prefixes.
+pub(super) fn keys_lines(space: &KeySpace) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} keys at revision {}, {} of them counted on {}",
+        space.total, space.revision, space.counted, space.endpoint
+    )];
+    lines.extend(space.cut_short.as_ref().map(|why| format!("not all were counted: {why}")));
+    if let (Some(median), Some((prefix, largest))) =
+        (space.sizes.get(space.sizes.len() / 2), &space.largest)
+    {
+        lines.push(format!(
+            "of {} values half have up to {}; the largest, under {prefix}, has {}",
+            space.sizes.len(),
+            size(*median as u64),
+            size(*largest as u64)
+        ));
+    }
+    if let Some((prefix, changes)) = &space.most_changed {
+        lines.push(format!("the key that changed most often, {changes} times, is under {prefix}"));
+    }
+    lines
 }
 
 fn advice(out: &mut String, cluster: &ClusterReport, paper: Paper) {

@@ -53,8 +53,37 @@ async fn a_cluster_is_well_then_lacks_a_member_then_is_down(version: EtcdVersion
     assert!(down.report.contains("connection refused"), "{}", down.report);
 }
 
+async fn keys_are_counted_by_prefix_and_large_values_named(version: EtcdVersion) {
+    let cluster = Cluster::builder(version).members(1).start().await.unwrap();
+    let put = async |key: String, bytes: usize| {
+        cluster.client().put(key, vec![b'x'; bytes], None, WITHIN).await.unwrap();
+    };
+    for number in 0..1_200 {
+        put(format!("/registry/events/default/{number:04}"), 20).await;
+    }
+    put("/registry/secrets/default/large".to_owned(), 1_100_000).await;
+    let endpoint = cluster.member(0).endpoint();
+    let look = ["--endpoints", &endpoint, "--for", "2s", "--url", "http://127.0.0.1:1"];
+    let outcome = diagnose(&[&look[..], &["--scan-keys", "-o", "json"]].concat()).await;
+    let report: Value = serde_json::from_str(&outcome.report).unwrap();
+    let cluster = &report["clusters"][0];
+    assert_eq!(cluster["keys"]["counted"], 1_201);
+    let prefix = &cluster["keys"]["prefixes"][0];
+    assert_eq!(
+        (&prefix["prefix"], &prefix["keys"]),
+        (&"/registry/events/default/".into(), &1_200.into())
+    );
+    let text = diagnose(&[&look[..], &["--scan-keys"]].concat()).await;
+    assert!(text.report.contains("1201 keys at revision"), "{}", text.report);
+    // One value in four is looked at, the last key among them.
+    assert!(text.report.contains("a value under /registry/secrets/default/"), "{}", text.report);
+}
+
 mod tests {
-    super::on_every_version!(a_cluster_is_well_then_lacks_a_member_then_is_down);
+    super::on_every_version!(
+        a_cluster_is_well_then_lacks_a_member_then_is_down,
+        keys_are_counted_by_prefix_and_large_values_named,
+    );
 }
 
 #[tokio::test]
