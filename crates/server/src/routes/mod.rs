@@ -2,12 +2,14 @@
 //!
 //! - `/` links to everything; `/health`, `/livez`, `/readyz`; `/metrics`
 //! - `/api/v1/clusters`, and below `/api/v1/clusters/{cluster}`: `status`, `leader`,
-//!   `leader/history`, `members`, `members/history`, `findings`, `events`, `metrics/current`, `metrics/latency`, `metrics/history`
+//!   `leader/history`, `members`, `members/history`, `findings`, `recommendations`, `events`, `metrics/current`,
+//!   `metrics/latency`, `metrics/history`
 //! - `/api/v1/cluster/…` and `/api/v1/metrics/…`: the same for `?cluster=NAME`, or the only cluster
 //! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
 //! - `/api/openapi.json`, `/api/docs`
 //! - what [`crate::prometheus`] lists
 
+mod advice;
 mod changes;
 mod clusters;
 mod events;
@@ -61,6 +63,7 @@ fn limited() -> OpenApiRouter<Shared> {
         .routes(routes!(changes::of_leader))
         .routes(routes!(changes::of_members))
         .routes(routes!(findings::of_cluster))
+        .routes(routes!(advice::of_cluster))
         .routes(routes!(clusters::only_status))
         .routes(routes!(clusters::only_leader))
         .routes(routes!(clusters::only_members))

@@ -4,6 +4,7 @@
 //! times in RFC 3339, UTC; durations in seconds, sizes in bytes; what is not known is `null`, never
 //! left out and never 0.
 
+pub(crate) mod advice;
 pub(crate) mod cluster;
 pub(crate) mod event;
 pub(crate) mod finding;
