@@ -1,0 +1,135 @@
+//! A real cluster, the fleet that watches it at default intervals, and a clock beside both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::clock::SystemClock;
+use model::finding::{Finding, FindingState};
+use model::health::ClusterState;
+use model::id::MemberId;
+use monitor::config::ClusterConfig;
+use monitor::fleet::{ClusterHandle, Fleet};
+use testbed::{Cluster, EtcdVersion};
+use tokio::time::{Instant, sleep};
+
+use crate::faults::{Fault, Made};
+
+/// How often the view is looked at, which is how exact the times are.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What a fault is made on.
+pub(crate) struct Rig {
+    pub(crate) etcd: Cluster,
+    /// A second cluster, where the fault takes one.
+    pub(crate) other: Option<Cluster>,
+    pub(crate) fleet: Fleet,
+}
+
+impl Rig {
+    pub(crate) async fn start(fault: Fault, version: EtcdVersion) -> Self {
+        let etcd = fault.cluster(version).start().await.expect("the cluster starts");
+        let mut other = None;
+        if fault.needs_other() {
+            other = Some(Cluster::builder(version).members(1).start().await.expect("it starts"));
+        }
+        let fleet = Fleet::new(Arc::new(SystemClock));
+        let rig = Self { etcd, other, fleet };
+        rig.watch(rig.etcd.endpoints());
+        rig
+    }
+
+    /// Watches these endpoints from now on.
+    pub(crate) fn watch(&self, endpoints: Vec<String>) {
+        self.fleet.apply(vec![ClusterConfig {
+            name: "bench".to_owned(),
+            endpoints,
+            ..ClusterConfig::default()
+        }]);
+    }
+
+    fn handle(&self) -> ClusterHandle {
+        self.fleet.cluster("bench").expect("it is watched")
+    }
+
+    /// Waits until the cluster is healthy, no finding is worse than a note, and a few sweeps at the
+    /// usual pace have been taken since.
+    pub(crate) async fn well(&self, within: Duration) {
+        let start = Instant::now();
+        self.etcd.wait_ready().await.expect("the cluster is ready");
+        let is_well = || {
+            let view = self.handle().view();
+            let mut worse =
+                view.findings.iter().filter(|f| f.severity > model::severity::Severity::Info);
+            view.state == ClusterState::Healthy && worse.next().is_none()
+        };
+        let mut since = None;
+        // Somewhere within the period, as faults come: never always at the same moment.
+        let pause = Duration::from_millis(2_500 + fastrand::u64(0..2_000));
+        while since.is_none_or(|since: Instant| since.elapsed() < pause) {
+            assert!(start.elapsed() < within, "not well: {:#?}", self.handle().view().reasons);
+            since = if is_well() { since.or_else(|| Some(Instant::now())) } else { None };
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// How long after it was made the fault is told; none when it is not.
+    pub(crate) async fn told(
+        &self,
+        fault: Fault,
+        made: &Made,
+        within: Duration,
+    ) -> Option<Duration> {
+        while !self.is_open(fault, made.subject) {
+            if made.at.elapsed() > within {
+                return None;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Some(made.at.elapsed())
+    }
+
+    /// How long after `repaired` the finding is over; none when it is not.
+    pub(crate) async fn over(
+        &self,
+        fault: Fault,
+        subject: Option<MemberId>,
+        repaired: Instant,
+        within: Duration,
+    ) -> Option<Duration> {
+        while self.is_there(fault, subject) {
+            if repaired.elapsed() > within {
+                return None;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Some(repaired.elapsed())
+    }
+
+    fn is_open(&self, fault: Fault, subject: Option<MemberId>) -> bool {
+        self.any(fault, subject, |finding| finding.state == FindingState::Open)
+    }
+
+    fn is_there(&self, fault: Fault, subject: Option<MemberId>) -> bool {
+        self.any(fault, subject, |_| true)
+    }
+
+    fn any(
+        &self,
+        fault: Fault,
+        subject: Option<MemberId>,
+        is_wanted: impl Fn(&Finding) -> bool,
+    ) -> bool {
+        let of = |finding: &Finding| {
+            finding.member.as_ref().and_then(|member| member.id) == subject || subject.is_none()
+        };
+        self.handle()
+            .view()
+            .findings
+            .iter()
+            .any(|finding| fault.tells(finding) && of(finding) && is_wanted(finding))
+    }
+
+    pub(crate) async fn end(self) {
+        self.fleet.shutdown().await;
+    }
+}

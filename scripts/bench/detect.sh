@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Measures how long after a fault its finding is open, on real etcd at default intervals.
+#
+# usage: scripts/bench/detect.sh [REPETITIONS] [FAULT…]   20 repetitions and all faults when not given
+#
+# Faults of the network and the disk need root; they are skipped loudly without it.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+repetitions="${1:-20}"
+[ $# -eq 0 ] || shift
+exec cargo run --quiet --locked --release --manifest-path "$root/Cargo.toml" --package monitor \
+  --example detect -- --repetitions "$repetitions" "$@"
