@@ -10,6 +10,7 @@ use http::{Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 use tower::Service;
@@ -44,6 +45,7 @@ struct Shared {
     endpoint: Endpoint,
     origin: Uri,
     tls: Arc<TlsSource>,
+    lost: Arc<Notify>,
     dial_timeout: Duration,
     keepalive_time: Duration,
     keepalive_timeout: Duration,
@@ -75,7 +77,13 @@ impl Live {
 }
 
 impl Channel {
-    pub(crate) fn new(endpoint: Endpoint, tls: Arc<TlsSource>, config: &ClientConfig) -> Self {
+    /// `lost` is told when a connection of it ends.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        tls: Arc<TlsSource>,
+        lost: Arc<Notify>,
+        config: &ClientConfig,
+    ) -> Self {
         let origin = Uri::builder()
             .scheme(endpoint.scheme().as_str())
             .authority(endpoint.to_string())
@@ -86,6 +94,7 @@ impl Channel {
             endpoint,
             origin,
             tls,
+            lost,
             dial_timeout: config.dial_timeout,
             keepalive_time: config.keepalive_time,
             keepalive_timeout: config.keepalive_timeout,
@@ -245,12 +254,13 @@ impl Shared {
             }
             None => {}
         }
-        let endpoint = self.endpoint.clone();
+        let (endpoint, lost) = (self.endpoint.clone(), Arc::clone(&self.lost));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 let cause = classify::innermost(&error);
                 debug!(%endpoint, cause, "connection ended");
             }
+            lost.notify_one();
         });
         Ok(sender)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tracing::warn;
 
 use crate::cluster::Cluster;
@@ -19,6 +20,7 @@ pub struct Connector {
     tls: Arc<TlsSource>,
     credentials: Arc<Credentials>,
     http: HttpPool,
+    lost: Arc<Notify>,
 }
 
 impl Connector {
@@ -37,12 +39,18 @@ impl Connector {
         let tls = Arc::new(tls);
         let credentials = Arc::new(Credentials::new(config.auth.clone()));
         let http = HttpPool::new(tls.clone(), config.dial_timeout);
-        Ok(Arc::new(Self { config, tls, credentials, http }))
+        Ok(Arc::new(Self { config, tls, credentials, http, lost: Arc::default() }))
     }
 
     /// One member, over a connection of its own that is made by the first call.
     pub fn member(self: &Arc<Self>, endpoint: Endpoint) -> Member {
         Member::new(Arc::clone(self), endpoint)
+    }
+
+    /// Returns when an open connection to a member ends, as that of a process that was killed does at
+    /// once; one that ended since the last return counts too. Why it ended is not told: ask the member.
+    pub async fn connection_lost(&self) {
+        self.lost.notified().await;
     }
 
     /// The cluster behind `endpoints`, for work that any member can do.
@@ -62,6 +70,10 @@ impl Connector {
 
     pub(crate) fn credentials(&self) -> &Arc<Credentials> {
         &self.credentials
+    }
+
+    pub(crate) fn lost(&self) -> &Arc<Notify> {
+        &self.lost
     }
 
     pub(crate) fn http(&self) -> &HttpPool {

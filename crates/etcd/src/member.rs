@@ -37,7 +37,8 @@ struct Inner {
 
 impl Member {
     pub(crate) fn new(connector: Arc<Connector>, endpoint: Endpoint) -> Self {
-        let channel = Channel::new(endpoint, connector.tls().clone(), connector.config());
+        let (tls, lost) = (connector.tls().clone(), connector.lost().clone());
+        let channel = Channel::new(endpoint, tls, lost, connector.config());
         Self(Arc::new(Inner { connector, channel, authenticating: Flight::default() }))
     }
 

@@ -154,6 +154,7 @@ impl Watch {
                     }
                 }
                 Some(found) = next_found(&mut self.discovered) => self.discover(found),
+                () = self.connector.connection_lost() => self.hurry(),
                 () = until(close_by) => self.close(),
                 () = sleep_until(self.next) => {
                     self.close();
@@ -165,6 +166,13 @@ impl Watch {
                 self.close();
             }
         }
+    }
+
+    /// Looks at once, since a connection ended: the process behind it may be gone. Not more often than
+    /// when something is wrong anyway.
+    fn hurry(&mut self) {
+        let soonest = self.begun + self.config.intervals.health_alert;
+        self.next = self.next.min(soonest.max(Instant::now()));
     }
 
     /// Begins a sweep: asks every target what is not under way already.

@@ -57,6 +57,18 @@ async fn a_killed_leader_its_loss_and_its_successor_are_seen(version: EtcdVersio
     watched.fleet.shutdown().await;
 }
 
+async fn a_killed_member_is_seen_before_the_next_sweep_is_due(version: EtcdVersion) {
+    let watched = Watched::start_with(Cluster::builder(version), |config| {
+        config.intervals.health = Duration::from_secs(20);
+    })
+    .await;
+    watched.until("healthy", Duration::from_secs(10), is_healthy).await;
+    let follower = watched.etcd.follower().await.unwrap();
+    follower.kill().await.unwrap();
+    watched.until("not healthy", Duration::from_secs(5), |view| !is_healthy(view)).await;
+    watched.fleet.shutdown().await;
+}
+
 async fn a_frozen_follower_is_unhealthy_and_delays_nobody(version: EtcdVersion) {
     let watched = Watched::start(Cluster::builder(version)).await;
     watched.until("healthy", Duration::from_secs(10), is_healthy).await;
@@ -110,6 +122,7 @@ async fn a_lost_quorum_and_its_return_are_seen(version: EtcdVersion) {
 mod tests {
     testbed::on_every_version!(
         a_killed_leader_its_loss_and_its_successor_are_seen,
+        a_killed_member_is_seen_before_the_next_sweep_is_due,
         a_frozen_follower_is_unhealthy_and_delays_nobody,
         a_lost_quorum_and_its_return_are_seen,
     );
