@@ -1,6 +1,7 @@
 //! One etcd process of a cluster: its addresses, its signals, its log.
 
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::faults::network::Namespace;
 use crate::ports::Port;
 use crate::{Error, wait_until};
 
@@ -31,13 +33,19 @@ pub(crate) struct Identity {
     pub(crate) client_port: Port,
     pub(crate) peer_port: Port,
     pub(crate) metrics_port: Option<Port>,
+    /// Where it runs, unless it shares the caller's network.
+    pub(crate) namespace: Option<Namespace>,
     /// Holds the member's log and data.
     pub(crate) dir: PathBuf,
 }
 
 impl Identity {
+    fn address(&self) -> Ipv4Addr {
+        self.namespace.as_ref().map_or(Ipv4Addr::LOCALHOST, Namespace::address)
+    }
+
     pub(crate) fn endpoint(&self) -> String {
-        format!("127.0.0.1:{}", self.client_port.number())
+        format!("{}:{}", self.address(), self.client_port.number())
     }
 
     pub(crate) fn client_url(&self) -> String {
@@ -45,12 +53,12 @@ impl Identity {
     }
 
     pub(crate) fn peer_url(&self) -> String {
-        format!("{}://127.0.0.1:{}", self.scheme, self.peer_port.number())
+        format!("{}://{}:{}", self.scheme, self.address(), self.peer_port.number())
     }
 
     pub(crate) fn metrics_url(&self) -> Option<String> {
         let port = self.metrics_port.as_ref()?;
-        Some(format!("http://127.0.0.1:{}", port.number()))
+        Some(format!("http://{}:{}", self.address(), port.number()))
     }
 }
 
@@ -214,6 +222,19 @@ impl Member {
         self.restart().await
     }
 
+    /// Its own network, for faults in it.
+    pub(crate) fn namespace(&self) -> Result<&Namespace, Error> {
+        self.identity.namespace.as_ref().ok_or_else(|| Error::Fault {
+            what: format!("disturb the network of member {}", self.name()),
+            reason: "build its cluster in_namespaces".to_owned(),
+        })
+    }
+
+    /// The process group that the cluster's janitor ends.
+    pub(crate) fn group(&self) -> i32 {
+        self.launch.group
+    }
+
     /// Records the ID that the cluster gave it.
     pub(crate) fn set_id(&self, id: MemberId) {
         let _ = self.id.set(id);
@@ -233,7 +254,16 @@ impl Member {
             .map_err(|source| self.io("cannot open the log of", source))?;
         let errors = log.try_clone().map_err(|source| self.io("cannot open the log of", source))?;
         // etcd takes its flags from ETCD_ variables too: the caller's must not leak into it.
-        let child = Command::new(&self.launch.binary)
+        let mut command = match &self.identity.namespace {
+            Some(namespace) => {
+                let (program, args) = namespace.entrance();
+                let mut command = Command::new(program);
+                command.args(args).arg(&self.launch.binary);
+                command
+            }
+            None => Command::new(&self.launch.binary),
+        };
+        let child = command
             .args(&self.launch.flags)
             .args(lock(&self.extra_flags).iter())
             .env_clear()
