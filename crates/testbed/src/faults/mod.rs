@@ -9,6 +9,7 @@ mod lab;
 pub(crate) mod network;
 mod partition;
 mod poor_link;
+mod slow_disk;
 
 pub use fault::Fault;
 pub use lab::{NotHere, Part, lab};

@@ -2,6 +2,7 @@
 
 mod partition;
 mod poor_link;
+mod slow_disk;
 
 use std::time::Duration;
 
