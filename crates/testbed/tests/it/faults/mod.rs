@@ -1,5 +1,7 @@
 //! Each fault has its effect on real etcd, and heals.
 
+mod corruption;
+mod membership;
 mod partition;
 mod poor_link;
 mod slow_disk;
