@@ -74,7 +74,7 @@ async fn a_rolling_upgrade_goes_through_mixed_versions(from: EtcdVersion, to: Et
 
 async fn leases_are_granted_in_masses(version: EtcdVersion) {
     let cluster = Cluster::builder(version).members(1).start().await.unwrap();
-    let leases = cluster.grant_leases(1000, Duration::from_secs(3600)).await.unwrap();
+    let leases = cluster.grant_leases(1000, Duration::from_hours(1)).await.unwrap();
     assert_eq!(leases.len(), 1000);
     let granted = "etcd_debugging_lease_granted_total";
     assert!(super::metric(&cluster, cluster.member(0), granted).await >= 1000.0);
