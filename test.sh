@@ -40,8 +40,11 @@ install_packages() {
   need 'command -v curl' curl
   need 'command -v git' git
   need 'command -v go' golang-go
+  need 'command -v ip && command -v tc' iproute2
   need 'command -v jq' jq
+  need 'command -v nft' nftables
   need 'command -v shellcheck' shellcheck
+  need 'command -v strace' strace
   need 'python3 -c "import venv, ensurepip"' python3-venv
   # An empty list of packages is what a fresh container image has.
   if command -v apt-get >/dev/null && ! apt-cache show etcd-server >/dev/null 2>&1; then

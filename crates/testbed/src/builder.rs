@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::certs::Certs;
+use crate::faults::network::Network;
 use crate::janitor::Janitor;
 use crate::member::Member;
 use crate::plan::{Plan, base_dir};
@@ -38,6 +39,7 @@ pub struct ClusterBuilder {
     quota_bytes: Option<u64>,
     metrics_urls: bool,
     durable: bool,
+    in_namespaces: bool,
     flags: Vec<String>,
 }
 
@@ -64,6 +66,7 @@ impl ClusterBuilder {
             quota_bytes: None,
             metrics_urls: false,
             durable: false,
+            in_namespaces: false,
             flags: Vec::new(),
         }
     }
@@ -103,6 +106,15 @@ impl ClusterBuilder {
         self
     }
 
+    /// Gives each member a network namespace of its own, so that it can be
+    /// [cut off](Member::cut_off). Needs root, and [`Part::Network`](crate::faults::Part) of the
+    /// machine; starting fails without. Default: no, all are on 127.0.0.1.
+    #[must_use]
+    pub fn in_namespaces(mut self, wanted: bool) -> Self {
+        self.in_namespaces = wanted;
+        self
+    }
+
     /// One more flag for every member, such as `--snapshot-count=100`.
     #[must_use]
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
@@ -135,12 +147,18 @@ impl ClusterBuilder {
                 what: format!("cannot create a directory in {}", base.display()),
                 source,
             })?;
-        let janitor = Janitor::start(dir.path())?;
-        // From here on the janitor removes it.
+        let network = self.in_namespaces.then(Network::create).transpose()?;
+        let name = network.as_ref().map(Network::name);
+        let janitor = Janitor::start(dir.path(), name.as_deref())
+            .inspect_err(|_| drop(network.as_ref().map(Network::remove)))?;
+        // From here on the janitor removes both.
         let dir = dir.keep();
         let certs = match self.security {
             Security::Plain => None,
-            Security::Tls | Security::TlsAuth => Some(Certs::create(&dir.join("certs"))?),
+            Security::Tls | Security::TlsAuth => {
+                let names = network.as_ref().map(Network::member_addresses).unwrap_or_default();
+                Some(Certs::create_for(&dir.join("certs"), &names)?)
+            }
         };
         let mut plan = Plan {
             binary,
@@ -151,6 +169,7 @@ impl ClusterBuilder {
             quota_bytes: self.quota_bytes,
             metrics_urls: self.metrics_urls,
             durable: self.durable,
+            network,
             flags: self.flags.clone(),
             named: 0,
         };

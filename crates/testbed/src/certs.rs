@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::Error;
 
-/// The names under which the members are reached.
+/// The names under which members on loopback are reached.
 const SERVER_NAMES: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
 
 /// The common name of [`Certs::client`]; no etcd user has it, so it gives access but no rights.
@@ -33,6 +33,8 @@ pub struct Certs {
     dir: PathBuf,
     ca: CertifiedIssuer<'static, KeyPair>,
     ca_file: PathBuf,
+    /// Under which the members are reached.
+    names: Vec<String>,
     server: Pair,
     client: Pair,
 }
@@ -41,6 +43,12 @@ impl Certs {
     /// Makes an authority in `dir` and what it signs: one server certificate for all members and
     /// one client certificate.
     pub fn create(dir: &Path) -> Result<Self, Error> {
+        Self::create_for(dir, &[])
+    }
+
+    /// Like [`Self::create`], for members that are reached under more `names` than those of
+    /// loopback.
+    pub(crate) fn create_for(dir: &Path, names: &[String]) -> Result<Self, Error> {
         fs::create_dir_all(dir).map_err(|source| Error::Io {
             what: format!("cannot create {}", dir.display()),
             source,
@@ -48,14 +56,16 @@ impl Certs {
         let ca = authority("testbed CA")?;
         let ca_file = dir.join("ca.pem");
         write(&ca_file, &ca.pem())?;
+        let names = SERVER_NAMES.iter().map(|&name| name.to_owned()).chain(names.to_vec());
         let certs = Self {
             ca_file,
+            names: names.collect(),
             server: pair(dir, "server"),
             client: pair(dir, "client"),
             dir: dir.to_owned(),
             ca,
         };
-        certs.issue(&certs.server, &server()?)?;
+        certs.issue(&certs.server, &server(&certs.names)?)?;
         certs.rotate_client()?;
         Ok(certs)
     }
@@ -137,8 +147,8 @@ fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, Error> {
         .map_err(|source| Error::Certificate { name: name.to_owned(), source })
 }
 
-fn server() -> Result<CertificateParams, Error> {
-    let mut params = CertificateParams::new(SERVER_NAMES.map(str::to_owned))
+fn server(names: &[String]) -> Result<CertificateParams, Error> {
+    let mut params = CertificateParams::new(names)
         .map_err(|source| Error::Certificate { name: "server".to_owned(), source })?;
     params.distinguished_name.push(DnType::CommonName, "testbed-server");
     // A member is also a client: of its peers, and of itself for the JSON gateway.

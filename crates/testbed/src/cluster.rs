@@ -8,6 +8,7 @@ use futures::future::join_all;
 use model::id::MemberId;
 
 use crate::certs::Certs;
+use crate::faults::network::Network;
 use crate::janitor::Janitor;
 use crate::plan::Plan;
 use crate::{ClusterBuilder, Error, EtcdVersion, Login, Member, Security, login, wait_until};
@@ -89,6 +90,12 @@ impl Cluster {
     /// Where its files are: certificates, and a directory for each member.
     pub fn dir(&self) -> &Path {
         &self.plan.dir
+    }
+
+    /// The name of its own network, if it has one: that of a bridge, with which the names of the
+    /// members' namespaces begin.
+    pub fn network(&self) -> Option<String> {
+        self.plan.network.as_ref().map(Network::name)
     }
 
     /// Its certificates, if it has TLS.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::faults::NotHere;
 use crate::version::Missing;
 
 /// What can go wrong with a test cluster.
@@ -12,6 +13,17 @@ pub enum Error {
     /// The etcd binary has not been fetched.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// A fault needs what this machine does not have.
+    #[error(transparent)]
+    NotHere(#[from] NotHere),
+    /// A fault could not be made or undone.
+    #[error("cannot {what}: {reason}")]
+    Fault {
+        /// What was attempted.
+        what: String,
+        /// Why it was not possible.
+        reason: String,
+    },
     /// The given program is not an etcd server.
     #[error("{} does not answer --version as etcd does; give an etcd server binary", path.display())]
     NotEtcd {

@@ -4,7 +4,8 @@
 //! join, so that the group exists even while none of them runs. The *sweeper*, in a group of its
 //! own, waits for the end of a pipe that only the owner holds: that comes when the cluster is
 //! dropped and also when the owner dies of `kill -9`. It then kills the group, whatever members it
-//! has by then, stopped ones too, and removes the directory.
+//! has by then, stopped ones too, unmounts what lies in the directory, removes the directory, and
+//! removes the network that the cluster may have.
 //!
 //! Linux could tie children to a parent's death by itself (PR_SET_PDEATHSIG), but to the death of
 //! the *thread* that spawned them, and threads of an async runtime come and go.
@@ -18,12 +19,18 @@ use std::time::Duration;
 
 use crate::Error;
 
-/// `$1` is the process group, `$2` the directory. Removal is tried twice, since a process that is
+/// `$1` is the process group, `$2` the directory, `$3` the name of the network, or empty. Removal is tried twice, since a process that is
 /// being killed may still finish making a file.
 const SWEEP: &str = r#"trap "" HUP INT TERM
 cat >/dev/null
 kill -KILL "-$1"
+[ ! -r /proc/self/mounts ] || while read -r _ place _; do
+  case "$place" in "$2"/*) umount -l "$place" ;; esac
+done </proc/self/mounts
 rm -rf "$2" || { sleep 0.2; rm -rf "$2"; }
+[ -n "$3" ] || exit 0
+for namespace in /run/netns/"$3"-*; do ip netns delete "${namespace##*/}"; done
+for link in /sys/class/net/"$3"-* /sys/class/net/"$3"; do ip link delete "${link##*/}"; done
 "#;
 
 /// How long dropping waits for the sweep, which takes milliseconds.
@@ -37,13 +44,15 @@ pub(crate) struct Janitor {
 }
 
 impl Janitor {
-    /// Watches over `directory`, and over the processes that will join [`Self::group`].
-    pub(crate) fn start(directory: &Path) -> Result<Self, Error> {
+    /// Watches over `directory`, over the processes that will join [`Self::group`], and over the
+    /// bridge, namespaces and links whose names begin with `network`.
+    pub(crate) fn start(directory: &Path, network: Option<&str>) -> Result<Self, Error> {
         let start = || -> io::Result<Self> {
             let mut anchor = idle_on_pipe(Command::new("cat").process_group(0))?;
             let mut command = Command::new("sh");
             command.arg("-c").arg(SWEEP).arg("etcd-testbed-sweeper");
-            command.arg(anchor.id().to_string()).arg(directory).process_group(0);
+            command.arg(anchor.id().to_string()).arg(directory);
+            command.arg(network.unwrap_or_default()).process_group(0);
             match idle_on_pipe(&mut command) {
                 Ok(sweeper) => Ok(Self { anchor, sweeper }),
                 Err(error) => {

@@ -16,6 +16,8 @@ pub mod certs;
 mod cluster;
 #[cfg(unix)]
 mod error;
+#[cfg(unix)]
+pub mod faults;
 pub mod fleet;
 #[cfg(unix)]
 mod janitor;

@@ -1,9 +1,10 @@
 //! One etcd process of a cluster: its addresses, its signals, its log.
 
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use model::id::MemberId;
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::faults::network::Namespace;
 use crate::ports::Port;
 use crate::{Error, wait_until};
 
@@ -31,13 +33,19 @@ pub(crate) struct Identity {
     pub(crate) client_port: Port,
     pub(crate) peer_port: Port,
     pub(crate) metrics_port: Option<Port>,
+    /// Where it runs, unless it shares the caller's network.
+    pub(crate) namespace: Option<Namespace>,
     /// Holds the member's log and data.
     pub(crate) dir: PathBuf,
 }
 
 impl Identity {
+    fn address(&self) -> Ipv4Addr {
+        self.namespace.as_ref().map_or(Ipv4Addr::LOCALHOST, Namespace::address)
+    }
+
     pub(crate) fn endpoint(&self) -> String {
-        format!("127.0.0.1:{}", self.client_port.number())
+        format!("{}:{}", self.address(), self.client_port.number())
     }
 
     pub(crate) fn client_url(&self) -> String {
@@ -45,17 +53,17 @@ impl Identity {
     }
 
     pub(crate) fn peer_url(&self) -> String {
-        format!("{}://127.0.0.1:{}", self.scheme, self.peer_port.number())
+        format!("{}://{}:{}", self.scheme, self.address(), self.peer_port.number())
     }
 
     pub(crate) fn metrics_url(&self) -> Option<String> {
         let port = self.metrics_port.as_ref()?;
-        Some(format!("http://127.0.0.1:{}", port.number()))
+        Some(format!("http://{}:{}", self.address(), port.number()))
     }
 }
 
 /// How its process is started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) binary: PathBuf,
     /// The flags that make it this member of this cluster.
@@ -71,8 +79,9 @@ pub(crate) struct Launch {
 #[derive(Debug)]
 pub struct Member {
     identity: Identity,
-    launch: Launch,
-    id: OnceLock<MemberId>,
+    /// Changes when it is added again, or gets another version.
+    launch: Mutex<Launch>,
+    id: Mutex<Option<MemberId>>,
     /// Flags of the test's own, after the others, so that they win.
     extra_flags: Mutex<Vec<String>>,
     /// Taken out while a signal's effect is awaited, so that no lock is held across an await.
@@ -92,8 +101,8 @@ impl Member {
         })?;
         let member = Self {
             identity,
-            launch,
-            id: OnceLock::new(),
+            launch: Mutex::new(launch),
+            id: Mutex::new(None),
             extra_flags: Mutex::new(extra_flags),
             child: Mutex::new(None),
         };
@@ -106,9 +115,10 @@ impl Member {
         &self.identity.name
     }
 
-    /// The member's ID, which outlives its restarts.
+    /// The member's ID, which outlives its restarts; it changes only with
+    /// [`Cluster::readd`](crate::Cluster::readd).
     pub fn id(&self) -> MemberId {
-        *self.id.get().expect("invariant: a member gets its ID before the cluster is handed out")
+        lock(&self.id).expect("invariant: a member gets its ID before the cluster is handed out")
     }
 
     /// Where clients reach it, such as `http://127.0.0.1:20379`.
@@ -214,9 +224,38 @@ impl Member {
         self.restart().await
     }
 
+    /// Starts it as what it was added as now: another member, with the same name and addresses.
+    pub(crate) fn relaunch(
+        &self,
+        id: MemberId,
+        launch: impl FnOnce(&Identity) -> Launch,
+    ) -> Result<(), Error> {
+        lock(&self.launch).flags = launch(&self.identity).flags;
+        self.set_id(id);
+        self.start()
+    }
+
+    /// The program that it is from its next start on.
+    pub(crate) fn set_binary(&self, path: PathBuf) {
+        lock(&self.launch).binary = path;
+    }
+
+    /// Its own network, for faults in it.
+    pub(crate) fn namespace(&self) -> Result<&Namespace, Error> {
+        self.identity.namespace.as_ref().ok_or_else(|| Error::Fault {
+            what: format!("disturb the network of member {}", self.name()),
+            reason: "build its cluster in_namespaces".to_owned(),
+        })
+    }
+
+    /// The process group that the cluster's janitor ends.
+    pub(crate) fn group(&self) -> i32 {
+        lock(&self.launch).group
+    }
+
     /// Records the ID that the cluster gave it.
     pub(crate) fn set_id(&self, id: MemberId) {
-        let _ = self.id.set(id);
+        *lock(&self.id) = Some(id);
     }
 
     /// Why it no longer runs, if it ended by itself.
@@ -233,15 +272,25 @@ impl Member {
             .map_err(|source| self.io("cannot open the log of", source))?;
         let errors = log.try_clone().map_err(|source| self.io("cannot open the log of", source))?;
         // etcd takes its flags from ETCD_ variables too: the caller's must not leak into it.
-        let child = Command::new(&self.launch.binary)
-            .args(&self.launch.flags)
+        let Launch { binary, flags, group } = lock(&self.launch).clone();
+        let mut command = match &self.identity.namespace {
+            Some(namespace) => {
+                let (program, args) = namespace.entrance();
+                let mut command = Command::new(program);
+                command.args(args).arg(&binary);
+                command
+            }
+            None => Command::new(&binary),
+        };
+        let child = command
+            .args(&flags)
             .args(lock(&self.extra_flags).iter())
             .env_clear()
             .current_dir(&self.identity.dir)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
-            .process_group(self.launch.group)
+            .process_group(group)
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| self.io("cannot start", source))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etcd::{ErrorClass, GetRequest, prefix_end};
+use etcd::{ErrorClass, GetRequest, MemberInfo, prefix_end};
 use model::id::MemberId;
 use tokio::time::{Instant, sleep};
 
@@ -54,11 +54,7 @@ impl Cluster {
             let member = self.members.remove(index);
             // It ends by itself when it learns of its removal, unless it is down or paused.
             member.kill().await?;
-            let dir = member.data_dir();
-            std::fs::remove_dir_all(&dir).map_err(|source| Error::Io {
-                what: format!("cannot remove {}", dir.display()),
-                source,
-            })?;
+            member.wipe()?;
             self.reconnect()?;
         }
         Ok(())
@@ -92,8 +88,13 @@ impl Cluster {
                 client.defragment(DEADLINE).await?;
             }
         }
-        for alarm in client.alarms(DEADLINE).await? {
-            client.alarm_disarm(alarm, DEADLINE).await?;
+        self.disarm_alarms().await
+    }
+
+    /// Ends all alarms, whether or not their reasons have gone.
+    pub async fn disarm_alarms(&self) -> Result<(), Error> {
+        for alarm in self.client().alarms(DEADLINE).await? {
+            self.client().alarm_disarm(alarm, DEADLINE).await?;
         }
         Ok(())
     }
@@ -109,15 +110,7 @@ impl Cluster {
             }
         })
         .await?;
-        // The new member has no name yet in the list: etcd learns it when it starts.
-        let initial: Vec<_> = list
-            .members
-            .iter()
-            .map(|member| {
-                let name = if member.id == added.id { &identity.name } else { &member.name };
-                format!("{name}={}", member.peer_urls.join(","))
-            })
-            .collect();
+        let initial = initial_cluster(&list.members, added.id, &identity.name);
         let launch = self.plan.launch(&identity, &initial, "existing");
         let member = Member::spawn(identity, launch, self.plan.flags.clone())?;
         member.set_id(added.id);
@@ -128,9 +121,21 @@ impl Cluster {
     }
 }
 
+/// The flag's `name=peer URL` of each of `members`; that of the one just `added` is `name`.
+pub(crate) fn initial_cluster(members: &[MemberInfo], added: MemberId, name: &str) -> Vec<String> {
+    // The new member has no name yet in the list: etcd learns it when it starts.
+    let name_of = |member: &MemberInfo| {
+        if member.id == added { name.to_owned() } else { member.name.clone() }
+    };
+    let pair = |member| format!("{}={}", name_of(member), member.peer_urls.join(","));
+    members.iter().map(pair).collect()
+}
+
 /// Repeats a change of members while etcd holds it unsafe: a learner that lags, a member that has
 /// joined just now.
-async fn retry<T>(mut change: impl AsyncFnMut() -> Result<T, etcd::Error>) -> Result<T, Error> {
+pub(crate) async fn retry<T>(
+    mut change: impl AsyncFnMut() -> Result<T, etcd::Error>,
+) -> Result<T, Error> {
     let end = Instant::now() + CHANGE_DEADLINE;
     loop {
         match change().await {

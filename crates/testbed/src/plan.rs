@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::certs::Certs;
+use crate::faults::network::Network;
 use crate::member::{Identity, Launch, data_dir};
-use crate::ports::Port;
+use crate::ports::{CLIENT_PORT, METRICS_PORT, PEER_PORT, Port};
 use crate::version::Binary;
 use crate::{Error, Security};
 
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) quota_bytes: Option<u64>,
     pub(crate) metrics_urls: bool,
     pub(crate) durable: bool,
+    /// Where each member has a namespace of its own, if they have.
+    pub(crate) network: Option<Network>,
     /// Flags of the test's own, for each member's first start.
     pub(crate) flags: Vec<String>,
     /// How many members have been named so far; names are not used twice.
@@ -35,13 +38,20 @@ impl Plan {
     pub(crate) fn next_identity(&mut self) -> Result<Identity, Error> {
         self.named += 1;
         let name = format!("m{}", self.named);
+        let network = self.network.as_ref();
+        let namespace = network.map(|network| network.add(self.named)).transpose()?;
+        let port = |number| match namespace {
+            Some(_) => Ok(Port::alone(number)),
+            None => Port::reserve(),
+        };
         Ok(Identity {
             scheme: if self.security == Security::Plain { "http" } else { "https" },
-            client_port: Port::reserve()?,
-            peer_port: Port::reserve()?,
-            metrics_port: if self.metrics_urls { Some(Port::reserve()?) } else { None },
+            client_port: port(CLIENT_PORT)?,
+            peer_port: port(PEER_PORT)?,
+            metrics_port: if self.metrics_urls { Some(port(METRICS_PORT)?) } else { None },
             dir: self.dir.join(&name),
             name,
+            namespace,
         })
     }
 

@@ -14,11 +14,21 @@ use crate::Error;
 /// Below Linux's (32768) and macOS's (49152) first ephemeral port, above the well-known ones.
 const RANGE: Range<u16> = 20_000..32_000;
 
-/// A TCP port on 127.0.0.1, kept from other test clusters until dropped.
+/// The port for clients of a member with a network of its own; etcd's default.
+pub(crate) const CLIENT_PORT: u16 = 2379;
+
+/// The port for peers of a member with a network of its own; etcd's default.
+pub(crate) const PEER_PORT: u16 = 2380;
+
+/// The port for metrics of a member with a network of its own.
+pub(crate) const METRICS_PORT: u16 = 2381;
+
+/// A TCP port: on 127.0.0.1 and kept from other test clusters until dropped, or in a network where
+/// nobody else is.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
-    _reservation: UdpSocket,
+    _reservation: Option<UdpSocket>,
 }
 
 impl Port {
@@ -36,10 +46,15 @@ impl Port {
         Err(Error::Io { what: "cannot find a free port on 127.0.0.1".to_owned(), source })
     }
 
+    /// The port `number` where nobody else is.
+    pub(crate) fn alone(number: u16) -> Self {
+        Self { number, _reservation: None }
+    }
+
     fn try_reserve(number: u16) -> io::Result<Self> {
         let reservation = UdpSocket::bind((Ipv4Addr::LOCALHOST, number))?;
         TcpListener::bind((Ipv4Addr::LOCALHOST, number))?;
-        Ok(Self { number, _reservation: reservation })
+        Ok(Self { number, _reservation: Some(reservation) })
     }
 
     pub(crate) fn number(&self) -> u16 {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use testbed::faults::Part;
 use testbed::{Cluster, EtcdVersion, wait_until};
 
 #[tokio::test]
@@ -36,13 +37,14 @@ async fn a_cluster_whose_owner_is_killed_goes_with_it() {
         .unwrap();
     let lines = BufReader::new(owner.stdout.take().unwrap()).lines().map_while(Result::ok);
     let line = lines.into_iter().find_map(|line| Some(line.split_once(OWNER)?.1.to_owned()));
-    let (dir, pids) = parse(&line.unwrap());
+    let (dir, network, pids) = parse(&line.unwrap());
+    assert_eq!(remains(&network), Part::Network.check().is_ok());
     assert!(dir.exists() && pids.len() == 3 && pids.iter().all(|pid| is_alive(*pid)));
 
     owner.kill().unwrap();
     owner.wait().unwrap();
     wait_until("the sweep", Duration::from_secs(10), async || {
-        !dir.exists() && !pids.iter().any(|pid| is_alive(*pid))
+        !dir.exists() && !remains(&network) && !pids.iter().any(|pid| is_alive(*pid))
     })
     .await
     .unwrap();
@@ -58,18 +60,31 @@ async fn owner() {
         return;
     }
     let version = EtcdVersion::available().pop().unwrap();
-    let cluster = Cluster::builder(version).start().await.unwrap();
+    let in_namespaces = Part::Network.check().is_ok();
+    let cluster = Cluster::builder(version).in_namespaces(in_namespaces).start().await.unwrap();
     cluster.member(0).pause().await.unwrap();
     let pids: Vec<_> =
         cluster.members().iter().map(|member| member.pid().unwrap().to_string()).collect();
-    println!("{OWNER}{} {}", cluster.dir().display(), pids.join(" "));
+    let network = cluster.network().unwrap_or("-".to_owned());
+    println!("{OWNER}{} {network} {}", cluster.dir().display(), pids.join(" "));
     std::future::pending::<()>().await;
 }
 
-fn parse(line: &str) -> (PathBuf, Vec<u32>) {
+fn parse(line: &str) -> (PathBuf, String, Vec<u32>) {
     let mut words = line.split_whitespace();
     let dir = words.next().unwrap().into();
-    (dir, words.map(|pid| pid.parse().unwrap()).collect())
+    let network = words.next().unwrap().to_owned();
+    (dir, network, words.map(|pid| pid.parse().unwrap()).collect())
+}
+
+/// Whether a bridge, link or namespace of the cluster's network exists.
+fn remains(network: &str) -> bool {
+    let part = format!("{network}-");
+    ["/sys/class/net", "/run/netns"].into_iter().any(|dir| {
+        let entries = std::fs::read_dir(dir).into_iter().flatten();
+        let mut names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.any(|name| name == network || name.starts_with(&part))
+    })
 }
 
 /// Whether the process exists and is more than an entry that its parent has yet to collect.

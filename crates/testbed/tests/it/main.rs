@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows tests only by their attribute, not helpers")]
 
 mod cleanup;
+mod faults;
 mod membership;
 mod smoke;
 mod space;

@@ -1,0 +1,26 @@
+//! Faults made for real on real etcd, each undone when its [`Fault`] is healed or dropped.
+//!
+//! Most need more than a user's rights: a network namespace, `nft`, `strace`, a mount. [`lab`] says
+//! what is missing. What a killed owner leaves behind goes with its cluster's janitor.
+
+mod command;
+mod corruption;
+mod fault;
+mod lab;
+mod leadership;
+mod leases;
+mod membership;
+pub(crate) mod network;
+mod partition;
+mod poor_link;
+mod slow_disk;
+mod versions;
+
+use std::time::Duration;
+
+pub use fault::Fault;
+pub use lab::{NotHere, Part, lab};
+pub use partition::CutOff;
+
+/// How long one request to etcd may take.
+const DEADLINE: Duration = Duration::from_secs(10);
