@@ -1,11 +1,16 @@
 //! What is remembered of a cluster's members beyond the last few pictures: little per member, and
 //! whatever takes longer to see than a window.
 
+mod links;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use model::id::MemberId;
 
+pub use self::links::LinkTrack;
+use crate::metrics::figures::Figures;
+use crate::metrics::page::Page;
 use crate::picture::Picture;
 
 /// Restarts remembered of a member.
@@ -28,6 +33,10 @@ pub struct Track {
     pub started_at: Option<f64>,
     /// When a page told that its process was another one, newest last.
     pub restarts: VecDeque<Timestamp>,
+    /// Since when it has answered us without a break.
+    pub answers_since: Option<Timestamp>,
+    /// What its pages say of its links to the other members.
+    pub links: BTreeMap<MemberId, LinkTrack>,
     last: Option<Position>,
     suspected: Option<StepBack>,
     /// The last time that its index or revision went back without a restart.
@@ -74,11 +83,17 @@ impl Chronicle {
         for member in &picture.members {
             let (Some(id), Some(said)) = (member.id, picture.sweep_of(member)) else { continue };
             let track = self.members.entry(id).or_default();
+            match member.is_reachable {
+                Some(true) => drop(track.answers_since.get_or_insert(picture.at())),
+                Some(false) => track.answers_since = None,
+                None => {}
+            }
             let page = said.scrape.as_ref().and_then(|scrape| scrape.page.as_ref().ok());
-            if let Some(page) = page
-                && let Some(started_at) = page.process_start_time()
-            {
-                track.saw_start(started_at, page.at());
+            if let Some(page) = page {
+                if let Some(started_at) = page.process_start_time() {
+                    track.saw_start(started_at, page.at());
+                }
+                track.saw_links(page, said.figures.as_deref());
             }
             if let Some(call) = said.status.since(picture.sweep.started_at)
                 && let Ok(status) = &call.result
@@ -100,6 +115,21 @@ impl Track {
             if self.restarts.len() > RESTARTS {
                 self.restarts.pop_front();
             }
+        }
+    }
+
+    /// A link that was never up has no series; then messages that fail tell that it is down.
+    fn saw_links(&mut self, page: &Page, figures: Option<&Figures>) {
+        let of_page = figures.filter(|figures| figures.at == page.at());
+        let failing = of_page.into_iter().flat_map(|figures| &figures.peers).filter(|peer| {
+            peer.is_active.is_none() && peer.send_failures_per_second.is_some_and(|rate| rate > 0.0)
+        });
+        let links = page.active_peers().chain(failing.map(|peer| (peer.remote, false)));
+        for (remote, is_up) in links {
+            self.links
+                .entry(remote)
+                .and_modify(|link| link.saw(is_up, page.at()))
+                .or_insert_with(|| LinkTrack::new(is_up, page.at()));
         }
     }
 

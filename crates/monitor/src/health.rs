@@ -273,7 +273,12 @@ pub fn cluster_state(facts: &ClusterFacts<'_>) -> (ClusterState, Vec<String>) {
         }
         match finding.severity {
             // It pages, since the next loss is an outage; but the cluster serves.
-            Severity::Critical if finding.kind == FindingKind::MemberDown => {
+            Severity::Critical
+                if matches!(
+                    finding.kind,
+                    FindingKind::MemberDown | FindingKind::MemberIsolated
+                ) =>
+            {
                 degraded.push(finding.summary.clone());
             }
             Severity::Critical => critical.push(finding.summary.clone()),

@@ -37,5 +37,6 @@ pub mod sink;
 pub mod sweep;
 mod target;
 pub mod targets;
+mod urgency;
 pub mod view;
 mod write_probe;

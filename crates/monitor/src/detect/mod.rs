@@ -8,12 +8,15 @@
 
 mod condition;
 mod corrupt;
+mod disk;
 mod hysteresis;
+mod links;
 mod member_absent;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod quorum_lost;
+mod reading;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -62,10 +65,12 @@ impl<'a> Window<'a> {
 pub type Detector = fn(&Window<'_>) -> Vec<Condition>;
 
 /// All detectors, in the order of the catalogue.
-pub const DETECTORS: [Detector; 6] = [
+pub const DETECTORS: &[Detector] = &[
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
+    links::detect,
+    disk::detect,
     metrics_unreadable::detect,
     nospace::detect,
     corrupt::detect,
