@@ -111,8 +111,8 @@ impl FigureId {
 // One byte is enough for a place.
 const _: () = assert!(CATALOGUE.len() <= 256);
 
-const WAL_FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
-const BACKEND_COMMIT: &str = "etcd_disk_backend_commit_duration_seconds";
+pub(crate) const WAL_FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
+pub(crate) const BACKEND_COMMIT: &str = "etcd_disk_backend_commit_duration_seconds";
 const APPLY: &str = "etcd_server_apply_duration_seconds";
 const REQUEST: &str = "etcd_server_request_duration_seconds";
 const DB_SIZE: &str = "etcd_mvcc_db_total_size_in_bytes";
