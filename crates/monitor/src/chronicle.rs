@@ -2,6 +2,7 @@
 //! whatever takes longer to see than a window.
 
 mod links;
+mod space;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,9 +10,11 @@ use jiff::Timestamp;
 use model::id::MemberId;
 
 pub use self::links::LinkTrack;
+pub use self::space::SpaceTrack;
 use crate::metrics::figures::Figures;
 use crate::metrics::page::Page;
 use crate::picture::Picture;
+use crate::quota::Quota;
 
 /// Restarts remembered of a member.
 const RESTARTS: usize = 32;
@@ -37,6 +40,8 @@ pub struct Track {
     pub answers_since: Option<Timestamp>,
     /// What its pages say of its links to the other members.
     pub links: BTreeMap<MemberId, LinkTrack>,
+    /// Its database.
+    pub space: SpaceTrack,
     last: Option<Position>,
     suspected: Option<StepBack>,
     /// The last time that its index or revision went back without a restart.
@@ -101,6 +106,8 @@ impl Chronicle {
             {
                 let (index, revision) = (status.raft_index, status.header.revision);
                 track.saw_position(Position { at: call.sent_at, index, revision });
+                let (size, in_use) = (status.db_size_bytes, status.db_size_in_use_bytes);
+                track.space.saw(call.sent_at, size, in_use, Quota::of(said).bytes());
             }
             track.settle(page.map(|page| page.at()), picture.at());
         }

@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod own;
 pub mod picture;
 pub mod probe;
+pub mod quota;
 pub mod record;
 #[cfg(test)]
 mod scene;
@@ -37,6 +38,7 @@ pub mod sink;
 pub mod sweep;
 mod target;
 pub mod targets;
+pub mod trend;
 mod urgency;
 pub mod view;
 mod write_probe;

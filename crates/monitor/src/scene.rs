@@ -151,7 +151,7 @@ impl Scene {
             let text = lines.collect::<Vec<_>>().join("\n");
             let page = Arc::new(Page::parse(text.as_bytes(), at).unwrap());
             self.windows.entry(says.endpoint.clone()).or_default().push(Arc::clone(&page));
-            let scrape = Scrape { at, page: Ok(page), version: None, health: None };
+            let scrape = Scrape::of_page(at, Ok(page));
             self.scrapes.insert(says.endpoint.clone(), Arc::new(scrape));
         }
     }

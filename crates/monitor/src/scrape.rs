@@ -29,6 +29,14 @@ pub struct Scrape {
     pub health: Option<HealthAnswer>,
 }
 
+impl Scrape {
+    /// A scrape that brought this page, and nothing else.
+    #[cfg(test)]
+    pub(crate) fn of_page(at: Timestamp, page: Result<Arc<Page>, String>) -> Self {
+        Self { at, page, version: None, health: None }
+    }
+}
+
 /// The answer of `/version`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct VersionAnswer {

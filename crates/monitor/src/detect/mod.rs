@@ -9,6 +9,7 @@
 mod condition;
 mod corrupt;
 mod disk;
+mod fragmented;
 mod hysteresis;
 mod links;
 mod member_absent;
@@ -16,6 +17,8 @@ mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod quorum_lost;
+mod quota_eta;
+mod quota_high;
 mod reading;
 
 use std::collections::VecDeque;
@@ -73,5 +76,8 @@ pub const DETECTORS: &[Detector] = &[
     disk::detect,
     metrics_unreadable::detect,
     nospace::detect,
+    quota_high::detect,
+    quota_eta::detect,
+    fragmented::detect,
     corrupt::detect,
 ];
