@@ -15,6 +15,7 @@ use crate::metrics::figures::Figures;
 use crate::metrics::page::Page;
 use crate::picture::Picture;
 use crate::quota::Quota;
+use crate::skew::SkewTrack;
 
 /// Restarts remembered of a member.
 const RESTARTS: usize = 32;
@@ -42,6 +43,8 @@ pub struct Track {
     pub links: BTreeMap<MemberId, LinkTrack>,
     /// Its database.
     pub space: SpaceTrack,
+    /// Its clock.
+    pub skew: SkewTrack,
     last: Option<Position>,
     suspected: Option<StepBack>,
     /// The last time that its index or revision went back without a restart.
@@ -92,6 +95,9 @@ impl Chronicle {
                 Some(true) => drop(track.answers_since.get_or_insert(picture.at())),
                 Some(false) => track.answers_since = None,
                 None => {}
+            }
+            if let Some(scrape) = &said.scrape {
+                track.skew.saw(&scrape.clock);
             }
             let page = said.scrape.as_ref().and_then(|scrape| scrape.page.as_ref().ok());
             if let Some(page) = page {

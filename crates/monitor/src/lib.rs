@@ -35,6 +35,7 @@ mod scene;
 pub mod schedule;
 pub mod scrape;
 pub mod sink;
+pub mod skew;
 pub mod sweep;
 mod target;
 pub mod targets;

@@ -15,6 +15,7 @@ use crate::judge::{Brief, Judge, Verdict};
 use crate::metrics::page::Page;
 use crate::metrics::window::PageWindow;
 use crate::scrape::Scrape;
+use crate::skew::ClockReading;
 use crate::sweep::{Call, MemberSweep, Observed, Sweep};
 use crate::targets::Configured;
 
@@ -38,6 +39,8 @@ pub(crate) struct Says {
     pub(crate) alarms: Vec<Alarm>,
     /// The lines of its `/metrics`; none is served while it is empty.
     pub(crate) page: BTreeMap<String, f64>,
+    /// How far its clock is ahead of ours, milliseconds.
+    pub(crate) clock_ms: i64,
 }
 
 /// A cluster of members `m1`, `m2`, …, all well and led by `m1`, before a test changes what they say.
@@ -94,6 +97,7 @@ fn says(id: u64, members: &[MemberInfo]) -> Says {
         local_members: members.to_vec(),
         alarms: Vec::new(),
         page: BTreeMap::new(),
+        clock_ms: 0,
     }
 }
 
@@ -151,7 +155,8 @@ impl Scene {
             let text = lines.collect::<Vec<_>>().join("\n");
             let page = Arc::new(Page::parse(text.as_bytes(), at).unwrap());
             self.windows.entry(says.endpoint.clone()).or_default().push(Arc::clone(&page));
-            let scrape = Scrape::of_page(at, Ok(page));
+            let scrape =
+                Scrape { clock: dates(at, says.clock_ms), ..Scrape::of_page(at, Ok(page)) };
             self.scrapes.insert(says.endpoint.clone(), Arc::new(scrape));
         }
     }
@@ -213,6 +218,19 @@ impl Scene {
             ..MemberSweep::of(says.endpoint.clone())
         }
     }
+}
+
+/// The dates of the three replies of a scrape that begins at `at`; it comes at another part of the
+/// second each time.
+fn dates(at: Timestamp, ahead_ms: i64) -> Vec<ClockReading> {
+    let part = at.as_second() * 137 % 1_000;
+    let reply = |n: i64| {
+        let sent_at = at + SignedDuration::from_millis(part + 3 * n);
+        let written = sent_at + SignedDuration::from_millis(1 + ahead_ms);
+        let date = Timestamp::from_second(written.as_millisecond().div_euclid(1_000)).unwrap();
+        ClockReading { sent_at, took: Duration::from_millis(2), date }
+    };
+    (0..3).map(reply).collect()
 }
 
 fn observed<T>(started_at: Timestamp, answer: Option<T>) -> Observed<T> {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::metrics::page::{LIMITS, Page, PageError};
 use crate::sink::{PageSink, ScrapedMember};
+use crate::skew::ClockReading;
 
 /// The other answers are a line of JSON.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -27,13 +28,16 @@ pub struct Scrape {
     pub version: Option<VersionAnswer>,
     /// `/health`; `None` when it did not answer.
     pub health: Option<HealthAnswer>,
+    /// The time of day that its replies carry, in the order in which they were asked for. A page of
+    /// metrics from another address does not count.
+    pub clock: Vec<ClockReading>,
 }
 
 impl Scrape {
     /// A scrape that brought this page, and nothing else.
     #[cfg(test)]
     pub(crate) fn of_page(at: Timestamp, page: Result<Arc<Page>, String>) -> Self {
-        Self { at, page, version: None, health: None }
+        Self { at, page, version: None, health: None, clock: Vec::new() }
     }
 }
 
@@ -79,18 +83,20 @@ impl Scraper {
         let permit = self.permits.acquire().await;
         let at = self.clock.now();
         let started = Instant::now();
-        let page = self.page(&member, &of, at).await;
+        let mut clock = Vec::new();
+        let page = self.page(&member, &of, at, &mut clock).await;
         if let (Some(sink), Err(_)) = (&self.sink, &page) {
             sink.no_page(&of, at, started.elapsed());
         }
         drop(permit);
-        let version = self.small(&member, "/version").await;
-        let health = self.small(&member, "/health").await;
+        let version = self.small(&member, "/version", &mut clock).await;
+        let health = self.small(&member, "/health", &mut clock).await;
         Scrape {
             at,
             page,
             version: version.and_then(|reply| serde_json::from_slice(&reply.body).ok()),
             health: health.and_then(|reply| read_health(reply.status, &reply.body)),
+            clock,
         }
     }
 
@@ -99,6 +105,7 @@ impl Scraper {
         member: &Member,
         of: &ScrapedMember,
         at: Timestamp,
+        clock: &mut Vec<ClockReading>,
     ) -> Result<Arc<Page>, String> {
         let started = Instant::now();
         let target = self.metrics_target(member.endpoint());
@@ -107,6 +114,10 @@ impl Scraper {
             .http_get(&target, self.deadline, LIMITS.body_bytes)
             .await
             .map_err(|error| error.to_string())?;
+        let took = started.elapsed();
+        if target.endpoint().is_none() {
+            clock.extend(clock_reading(at, took, &reply));
+        }
         if reply.status != 200 {
             return Err(format!(
                 "{asked} answered {} with HTTP status {}; if metrics have a URL of their own \
@@ -115,7 +126,6 @@ impl Scraper {
                 reply.status
             ));
         }
-        let took = started.elapsed();
         let page = match &self.sink {
             None => Page::parse(&reply.body, at),
             Some(sink) => parse_for(sink.as_ref(), of, at, took, &reply.body),
@@ -125,9 +135,17 @@ impl Scraper {
         Ok(Arc::new(page))
     }
 
-    async fn small(&self, member: &Member, path: &str) -> Option<HttpReply> {
+    async fn small(
+        &self,
+        member: &Member,
+        path: &str,
+        clock: &mut Vec<ClockReading>,
+    ) -> Option<HttpReply> {
         let target = HttpTarget::of_member(path);
-        member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()
+        let (sent_at, started) = (self.clock.now(), Instant::now());
+        let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
+        clock.extend(clock_reading(sent_at, started.elapsed(), &reply));
+        Some(reply)
     }
 
     fn metrics_target(&self, endpoint: &Endpoint) -> HttpTarget {
@@ -138,6 +156,10 @@ impl Scraper {
         });
         configured.unwrap_or_else(|| HttpTarget::of_member("/metrics"))
     }
+}
+
+fn clock_reading(sent_at: Timestamp, took: Duration, reply: &HttpReply) -> Option<ClockReading> {
+    reply.date.map(|date| ClockReading { sent_at, took, date })
 }
 
 /// Parses a page, and lets the sink see each line on the way.

@@ -6,6 +6,7 @@
 //! what it sees in the window; when that is believed, and when it is over, is decided in
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod clock_skew;
 mod condition;
 mod corrupt;
 mod disk;
@@ -20,6 +21,7 @@ mod quorum_lost;
 mod quota_eta;
 mod quota_high;
 mod reading;
+mod slow_peer;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -73,7 +75,9 @@ pub const DETECTORS: &[Detector] = &[
     no_leader::detect,
     member_absent::detect,
     links::detect,
+    slow_peer::detect,
     disk::detect,
+    clock_skew::detect,
     metrics_unreadable::detect,
     nospace::detect,
     quota_high::detect,
