@@ -3,6 +3,7 @@
 
 mod links;
 mod space;
+mod standing;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,6 +12,8 @@ use model::id::MemberId;
 
 pub use self::links::LinkTrack;
 pub use self::space::SpaceTrack;
+pub use self::standing::{Backlog, Standstill};
+use crate::metrics::catalogue::{COMPACT_REVISION, SLOW_WATCHERS};
 use crate::metrics::figures::Figures;
 use crate::metrics::page::Page;
 use crate::picture::Picture;
@@ -45,6 +48,10 @@ pub struct Track {
     pub space: SpaceTrack,
     /// Its clock.
     pub skew: SkewTrack,
+    /// Its watchers that lag, while there are some.
+    pub slow_watchers: Option<Backlog>,
+    /// Since when its compact revision is what it is.
+    pub compaction: Option<Standstill>,
     last: Option<Position>,
     suspected: Option<StepBack>,
     /// The last time that its index or revision went back without a restart.
@@ -105,6 +112,12 @@ impl Chronicle {
                     track.saw_start(started_at, page.at());
                 }
                 track.saw_links(page, said.figures.as_deref());
+                Backlog::follow(&mut track.slow_watchers, page.gauge(SLOW_WATCHERS), page.at());
+                let revision = said.status.answer().map(|status| status.header.revision);
+                if let (Some(compacted), Some(revision)) = (page.gauge(COMPACT_REVISION), revision)
+                {
+                    Standstill::follow(&mut track.compaction, compacted, revision, page.at());
+                }
             }
             if let Some(call) = said.status.since(picture.sweep.started_at)
                 && let Ok(status) = &call.result

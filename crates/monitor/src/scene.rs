@@ -41,6 +41,8 @@ pub(crate) struct Says {
     pub(crate) page: BTreeMap<String, f64>,
     /// How far its clock is ahead of ours, milliseconds.
     pub(crate) clock_ms: i64,
+    /// How long its answers take.
+    pub(crate) took: Duration,
 }
 
 /// A cluster of members `m1`, `m2`, …, all well and led by `m1`, before a test changes what they say.
@@ -98,6 +100,7 @@ fn says(id: u64, members: &[MemberInfo]) -> Says {
         alarms: Vec::new(),
         page: BTreeMap::new(),
         clock_ms: 0,
+        took: Duration::from_millis(2),
     }
 }
 
@@ -207,12 +210,16 @@ impl Scene {
         let when = |condition: bool| condition.then_some(());
         let (answers, reads) = (when(says.answers), when(says.answers && says.reads));
         MemberSweep {
-            status: observed(started_at, answers.map(|()| says.status.clone())),
-            local_members: observed(started_at, answers.map(|()| list(&says.local_members))),
-            members: observed(started_at, reads.map(|()| list(&self.members))),
-            alarms: observed(started_at, answers.map(|()| says.alarms.clone())),
-            serializable_read: observed(started_at, answers.map(|()| header)),
-            linearizable_read: observed(started_at, reads.map(|()| header)),
+            status: observed(started_at, says.took, answers.map(|()| says.status.clone())),
+            local_members: observed(
+                started_at,
+                says.took,
+                answers.map(|()| list(&says.local_members)),
+            ),
+            members: observed(started_at, says.took, reads.map(|()| list(&self.members))),
+            alarms: observed(started_at, says.took, answers.map(|()| says.alarms.clone())),
+            serializable_read: observed(started_at, says.took, answers.map(|()| header)),
+            linearizable_read: observed(started_at, says.took, reads.map(|()| header)),
             scrape: self.scrapes.get(&says.endpoint).cloned(),
             figures: self.windows.get(&says.endpoint).and_then(PageWindow::figures).map(Arc::new),
             ..MemberSweep::of(says.endpoint.clone())
@@ -233,14 +240,10 @@ fn dates(at: Timestamp, ahead_ms: i64) -> Vec<ClockReading> {
     (0..3).map(reply).collect()
 }
 
-fn observed<T>(started_at: Timestamp, answer: Option<T>) -> Observed<T> {
+fn observed<T>(started_at: Timestamp, took: Duration, answer: Option<T>) -> Observed<T> {
     match answer {
         Some(answer) => Observed {
-            last: Some(Arc::new(Call {
-                sent_at: started_at,
-                took: Duration::from_millis(2),
-                result: Ok(answer),
-            })),
+            last: Some(Arc::new(Call { sent_at: started_at, took, result: Ok(answer) })),
             waiting: None,
         },
         None => Observed { last: None, waiting: Some(Duration::from_secs(2)) },

@@ -11,7 +11,9 @@ mod condition;
 mod corrupt;
 mod disk;
 mod fragmented;
+mod grpc_errors;
 mod hysteresis;
+mod lease_storm;
 mod links;
 mod member_absent;
 mod metrics_unreadable;
@@ -22,6 +24,8 @@ mod quota_eta;
 mod quota_high;
 mod reading;
 mod slow_peer;
+mod slow_requests;
+mod watch_slow;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -77,6 +81,10 @@ pub const DETECTORS: &[Detector] = &[
     links::detect,
     slow_peer::detect,
     disk::detect,
+    lease_storm::detect,
+    watch_slow::detect,
+    grpc_errors::detect,
+    slow_requests::detect,
     clock_skew::detect,
     metrics_unreadable::detect,
     nospace::detect,
