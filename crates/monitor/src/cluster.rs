@@ -323,7 +323,8 @@ impl Watch {
             target.next_scrape = (target.next_scrape + step).max(now);
             target.is_scraping = true;
             let of = self.record.scraped_member(endpoint);
-            let scrape = self.scraper.clone().scrape(target.member.clone(), of);
+            let profiler = target.scrape.as_ref().and_then(|scrape| scrape.profiler);
+            let scrape = self.scraper.clone().scrape(target.member.clone(), of, profiler);
             let (endpoint, replies) = (endpoint.clone(), self.reply_to.clone());
             tokio::spawn(async move {
                 let scrape = scrape.await;

@@ -14,7 +14,7 @@ use crate::config::Thresholds;
 use crate::judge::{Brief, Judge, Verdict};
 use crate::metrics::page::Page;
 use crate::metrics::window::PageWindow;
-use crate::scrape::Scrape;
+use crate::scrape::{ProfilerAnswer, Scrape};
 use crate::skew::ClockReading;
 use crate::sweep::{Call, MemberSweep, Observed, Sweep};
 use crate::targets::Configured;
@@ -41,6 +41,8 @@ pub(crate) struct Says {
     pub(crate) page: BTreeMap<String, f64>,
     /// How far its clock is ahead of ours, milliseconds.
     pub(crate) clock_ms: i64,
+    /// Whether it serves its profiler.
+    pub(crate) profiler: bool,
     /// How long its answers take.
     pub(crate) took: Duration,
 }
@@ -100,6 +102,7 @@ fn says(id: u64, members: &[MemberInfo]) -> Says {
         alarms: Vec::new(),
         page: BTreeMap::new(),
         clock_ms: 0,
+        profiler: false,
         took: Duration::from_millis(2),
     }
 }
@@ -130,6 +133,13 @@ impl Scene {
         }
     }
 
+    /// Changes what the judge is told once.
+    pub(crate) fn rebrief(&mut self, change: impl FnOnce(&mut Brief)) {
+        let mut brief = self.judge.brief().clone();
+        change(&mut brief);
+        self.judge.rebrief(brief);
+    }
+
     /// What `m{id}` says.
     pub(crate) fn member(&mut self, id: u64) -> &mut Says {
         &mut self.says[id as usize - 1]
@@ -138,9 +148,7 @@ impl Scene {
     /// Adds one more endpoint, which speaks for `m{id}` and is asked because it is configured.
     pub(crate) fn also_says(&mut self, id: u64, at: &str) -> &mut Says {
         let endpoint = Endpoint::parse(at, Scheme::Http).unwrap();
-        let mut brief = self.judge.brief().clone();
-        brief.configured.endpoints.push(endpoint.clone());
-        self.judge.rebrief(brief);
+        self.rebrief(|brief| brief.configured.endpoints.push(endpoint.clone()));
         self.says.push(Says { endpoint, ..says(id, &self.members) });
         self.says.last_mut().unwrap()
     }
@@ -158,8 +166,11 @@ impl Scene {
             let text = lines.collect::<Vec<_>>().join("\n");
             let page = Arc::new(Page::parse(text.as_bytes(), at).unwrap());
             self.windows.entry(says.endpoint.clone()).or_default().push(Arc::clone(&page));
-            let scrape =
-                Scrape { clock: dates(at, says.clock_ms), ..Scrape::of_page(at, Ok(page)) };
+            let scrape = Scrape {
+                clock: dates(at, says.clock_ms),
+                profiler: Some(ProfilerAnswer { at, is_served: says.profiler }),
+                ..Scrape::of_page(at, Ok(page))
+            };
             self.scrapes.insert(says.endpoint.clone(), Arc::new(scrape));
         }
     }

@@ -1,10 +1,11 @@
-//! Reading the HTTP side of one member: `/metrics`, `/version` and `/health`.
+//! Reading the HTTP side of one member: `/metrics`, `/version` and `/health`, and once an hour whether
+//! it serves its profiler.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd::{Endpoint, HttpReply, HttpTarget, Member};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::clock::Clock;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -13,6 +14,9 @@ use tokio::time::Instant;
 use crate::metrics::page::{LIMITS, Page, PageError};
 use crate::sink::{PageSink, ScrapedMember};
 use crate::skew::ClockReading;
+
+/// The profiler is asked for this seldom: a flag does not change without a restart.
+const PROFILER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// The other answers are a line of JSON.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -31,13 +35,24 @@ pub struct Scrape {
     /// The time of day that its replies carry, in the order in which they were asked for. A page of
     /// metrics from another address does not count.
     pub clock: Vec<ClockReading>,
+    /// Whether the member serves its profiler, as it last told; `None` before that.
+    pub profiler: Option<ProfilerAnswer>,
+}
+
+/// Whether a member serves its profiler, `/debug/pprof`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProfilerAnswer {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// Whether the profiler answered.
+    pub is_served: bool,
 }
 
 impl Scrape {
     /// A scrape that brought this page, and nothing else.
     #[cfg(test)]
     pub(crate) fn of_page(at: Timestamp, page: Result<Arc<Page>, String>) -> Self {
-        Self { at, page, version: None, health: None, clock: Vec::new() }
+        Self { at, page, version: None, health: None, clock: Vec::new(), profiler: None }
     }
 }
 
@@ -78,8 +93,14 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Asks all three and keeps what came; `of` is the member as the sink is to know it.
-    pub async fn scrape(self, member: Member, of: ScrapedMember) -> Scrape {
+    /// Asks all three and keeps what came; `of` is the member as the sink is to know it, `profiler`
+    /// what it last told of that, which is asked for again only after an hour.
+    pub async fn scrape(
+        self,
+        member: Member,
+        of: ScrapedMember,
+        profiler: Option<ProfilerAnswer>,
+    ) -> Scrape {
         let permit = self.permits.acquire().await;
         let at = self.clock.now();
         let started = Instant::now();
@@ -91,9 +112,12 @@ impl Scraper {
         drop(permit);
         let version = self.small(&member, "/version", &mut clock).await;
         let health = self.small(&member, "/health", &mut clock).await;
+        let is_due = profiler.is_none_or(|last| at.duration_since(last.at) >= PROFILER_EVERY);
+        let profiler = if is_due { self.profiler(&member).await.or(profiler) } else { profiler };
         Scrape {
             at,
             page,
+            profiler,
             version: version.and_then(|reply| serde_json::from_slice(&reply.body).ok()),
             health: health.and_then(|reply| read_health(reply.status, &reply.body)),
             clock,
@@ -146,6 +170,21 @@ impl Scraper {
         let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
         clock.extend(clock_reading(sent_at, started.elapsed(), &reply));
         Some(reply)
+    }
+
+    /// Asks for the command line, the cheapest of the profiler's pages. Of the answer only that it came
+    /// is kept.
+    async fn profiler(&self, member: &Member) -> Option<ProfilerAnswer> {
+        let target = HttpTarget::of_member("/debug/pprof/cmdline");
+        let at = self.clock.now();
+        let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
+        let content_type = reply.content_type.as_deref().unwrap_or_default();
+        // A proxy may answer anything with a page of its own.
+        let is_served = reply.status == 200
+            && content_type.starts_with("text/plain")
+            && !reply.body.is_empty()
+            && !reply.body.trim_ascii_start().starts_with(b"<");
+        Some(ProfilerAnswer { at, is_served })
     }
 
     fn metrics_target(&self, endpoint: &Endpoint) -> HttpTarget {

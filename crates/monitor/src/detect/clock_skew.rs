@@ -106,7 +106,7 @@ mod tests {
             scene.metric(id, "etcd_server_has_leader", 1.0);
             scene.member(id).clock_ms = *offset;
         }
-        scene.run(Duration::from_secs(240), |_, _| {})
+        scene.run(Duration::from_mins(4), |_, _| {})
     }
 
     #[test]

@@ -69,7 +69,7 @@ mod tests {
     fn with(scene: &mut Scene, size: u64, in_use: u64) -> Verdict {
         let status = &mut scene.member(2).status;
         (status.db_size_bytes, status.db_size_in_use_bytes) = (size << 20, Some(in_use << 20));
-        scene.run(Duration::from_secs(60), |_, _| {})
+        scene.run(Duration::from_mins(1), |_, _| {})
     }
 
     #[test]

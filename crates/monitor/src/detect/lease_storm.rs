@@ -81,7 +81,7 @@ mod tests {
     use crate::scene::{Scene, of_kind, open};
 
     fn with(scene: &mut Scene, metric: &str, per_second: f64) -> Vec<String> {
-        let verdict = scene.run(Duration::from_secs(180), |scene, _| {
+        let verdict = scene.run(Duration::from_mins(3), |scene, _| {
             let last = scene.member(1).page.get(metric).copied().unwrap_or(1.0);
             scene.metric(1, metric, last + 15.0 * per_second);
             scene.metric(2, metric, 0.0);

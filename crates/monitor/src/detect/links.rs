@@ -232,7 +232,8 @@ fn page_evidence(window: &Window<'_>, pair: &Pair<'_>) -> Vec<Evidence> {
     for (from, to, said) in [(pair.a, pair.b, pair.says[0]), (pair.b, pair.a, pair.says[1])] {
         let (Some(said), Some(id)) = (said, to.id) else { continue };
         let endpoint = from.endpoint.as_deref().unwrap_or_default();
-        let mut observed = format!(
+        let (mut failing, mut lasting) = (String::new(), String::new());
+        let observed = format!(
             "etcd_network_active_peers{{Remote=\"{id}\"}} = {} ({})",
             u8::from(said.link.is_up),
             to.name
@@ -243,18 +244,18 @@ fn page_evidence(window: &Window<'_>, pair: &Pair<'_>) -> Vec<Evidence> {
             .and_then(|peer| peer.send_failures_per_second)
             .filter(|rate| *rate > 0.0);
         if let Some(rate) = failures {
-            observed.push_str(&format!(
+            failing = format!(
                 "; etcd_network_peer_sent_failures_total{{To=\"{id}\"}} grows by {rate:.1} per second"
-            ));
+            );
         }
         if !said.link.is_up {
             let lasts = said.link.read_at.duration_since(said.link.since).unsigned_abs();
-            observed.push_str(&format!("; so for {:.0?}", Duration::from_secs(lasts.as_secs())));
+            lasting = format!("; so for {:.0?}", Duration::from_secs(lasts.as_secs()));
         }
         evidence.push(Evidence {
             at: said.link.read_at,
             source: format!("{endpoint} /metrics"),
-            observed,
+            observed: observed + &failing + &lasting,
         });
     }
     evidence

@@ -7,18 +7,23 @@
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
 mod clock_skew;
+mod compaction_off;
 mod condition;
 mod corrupt;
 mod disk;
+mod file_descriptors;
+mod flags_differ;
 mod fragmented;
 mod grpc_errors;
 mod hysteresis;
 mod lease_storm;
 mod links;
 mod member_absent;
+mod memory_pressure;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
+mod pprof_exposed;
 mod quorum_lost;
 mod quota_eta;
 mod quota_high;
@@ -85,11 +90,16 @@ pub const DETECTORS: &[Detector] = &[
     watch_slow::detect,
     grpc_errors::detect,
     slow_requests::detect,
+    flags_differ::detect,
+    pprof_exposed::detect,
     clock_skew::detect,
+    file_descriptors::detect,
+    memory_pressure::detect,
     metrics_unreadable::detect,
     nospace::detect,
     quota_high::detect,
     quota_eta::detect,
     fragmented::detect,
+    compaction_off::detect,
     corrupt::detect,
 ];

@@ -4,7 +4,6 @@
 //! (the chronicle remembers which one was reached).
 
 use model::finding::{Evidence, FindingKind};
-use model::severity::Severity;
 
 use super::reading::{bytes, percent};
 use super::{Condition, Window};
@@ -120,6 +119,8 @@ pub(super) fn evidence(
 mod tests {
     use std::time::Duration;
 
+    use model::severity::Severity;
+
     use super::*;
     use crate::judge::Verdict;
     use crate::scene::{Scene, of_kind, open};
@@ -130,7 +131,7 @@ mod tests {
         let status = &mut scene.member(id).status;
         status.db_size_bytes = (part * 2.0 * GIB as f64) as u64;
         status.db_size_in_use_bytes = Some((in_use * 2.0 * GIB as f64) as u64);
-        scene.run(Duration::from_secs(60), |_, _| {})
+        scene.run(Duration::from_mins(1), |_, _| {})
     }
 
     fn told(verdict: &Verdict) -> Option<Severity> {

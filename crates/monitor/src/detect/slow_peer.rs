@@ -86,7 +86,7 @@ fn condition(reading: &Reading<'_>, to: &MemberView, peer: &PeerFigures) -> Opti
             ])
             .next([
                 format!("from the host of {from}: ping -c 20 HOST_OF_{}; mtr HOST_OF_{}", to.name, to.name),
-                format!("on both hosts: ss -ti '( dport = :2380 or sport = :2380 )' (retransmissions)"),
+                "on both hosts: ss -ti '( dport = :2380 or sport = :2380 )' (retransmissions)".to_owned(),
                 format!(
                     "if it cannot be nearer: --heartbeat-interval={heartbeat:.0} and \
                      --election-timeout={:.0} on every member alike",
@@ -153,7 +153,7 @@ mod tests {
         // While it is down the last good value goes on being observed, and so for a while after.
         let mut scene = Scene::new(3);
         assert_eq!(told(&mut scene, 0.3, 1.0, false), []);
-        let verdict = scene.run(Duration::from_secs(60), |scene, scrapes| {
+        let verdict = scene.run(Duration::from_mins(1), |scene, scrapes| {
             active(scene, 2, 3, true);
             round_trips(scene, 2, 3, 0.3, 20.0 + f64::from(scrapes));
         });

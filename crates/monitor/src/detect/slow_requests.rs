@@ -129,7 +129,7 @@ mod tests {
 
     fn with(scene: &mut Scene, took_ms: u64) -> Verdict {
         scene.member(2).took = Duration::from_millis(took_ms);
-        scene.run(Duration::from_secs(120), |_, _| {})
+        scene.run(Duration::from_mins(2), |_, _| {})
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
     fn the_members_own_word_counts_where_it_gives_one() {
         let mut scene = Scene::new(3);
         let metric = "etcd_server_request_duration_seconds_bucket";
-        let verdict = scene.run(Duration::from_secs(120), |scene, scrapes| {
+        let verdict = scene.run(Duration::from_mins(2), |scene, scrapes| {
             for (le, part) in [("0.256", 0.1), ("0.512", 1.0), ("+Inf", 1.0)] {
                 let count = 100.0 * f64::from(scrapes) * part;
                 scene.metric(1, &format!("{metric}{{le=\"{le}\"}}"), count);

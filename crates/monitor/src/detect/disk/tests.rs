@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::scene::{Scene, of_kind, open};
 
-const A_WHILE: Duration = Duration::from_secs(120);
+const A_WHILE: Duration = Duration::from_mins(2);
 
 /// The disk of each member: durations are observed and shown as etcd shows them.
 #[derive(Default)]

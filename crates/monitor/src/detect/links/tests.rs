@@ -58,7 +58,7 @@ fn a_member_that_has_lost_all_its_peers_is_isolated_and_its_links_are_no_finding
     scene.member(3).status.leader = Some(model::id::MemberId(1));
     both_ways(&mut scene, 1, 3, true);
     both_ways(&mut scene, 2, 3, true);
-    let verdict = scene.run(Duration::from_secs(60), |_, _| {});
+    let verdict = scene.run(Duration::from_mins(1), |_, _| {});
     assert_eq!(open(&verdict), [""; 0]);
     assert!(verdict.view.findings.is_empty(), "{:?}", verdict.view.findings);
 }
@@ -84,7 +84,7 @@ fn one_pair_is_a_link_that_is_down_both_ways() {
     let found = of_kind(&verdict, FindingKind::LinkDown);
     assert!(found[0].summary.contains("both ways"), "{}", found[0].summary);
     both_ways(&mut scene, 2, 3, true);
-    assert!(scene.run(Duration::from_secs(60), |_, _| {}).view.findings.is_empty());
+    assert!(scene.run(Duration::from_mins(1), |_, _| {}).view.findings.is_empty());
 }
 
 #[test]
