@@ -1,3 +1,5 @@
+//! Disks that become slow, by the histograms that etcd would show.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What is told of links that are up, down, broken one way, and of pages that lie.
+
 use model::finding::FindingState;
 
 use super::*;
