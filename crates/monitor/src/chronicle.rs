@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use model::id::MemberId;
 
-pub use self::links::LinkTrack;
+pub use self::links::{LinkTrack, Received};
 pub use self::space::SpaceTrack;
 pub use self::standing::{Backlog, Standstill};
+use crate::leader::LeaderSighting;
 use crate::metrics::catalogue::{COMPACT_REVISION, SLOW_WATCHERS};
 use crate::metrics::figures::Figures;
 use crate::metrics::page::Page;
@@ -30,6 +31,7 @@ const START_JITTER_SECONDS: f64 = 1.0;
 #[derive(Debug, Default)]
 pub struct Chronicle {
     since: Option<Timestamp>,
+    leader: Option<(MemberId, Timestamp)>,
     members: BTreeMap<MemberId, Track>,
 }
 
@@ -44,6 +46,8 @@ pub struct Track {
     pub answers_since: Option<Timestamp>,
     /// What its pages say of its links to the other members.
     pub links: BTreeMap<MemberId, LinkTrack>,
+    /// What it received from the others; under ID 0 what belongs to none of them.
+    pub received: BTreeMap<MemberId, Received>,
     /// Its database.
     pub space: SpaceTrack,
     /// Its clock.
@@ -86,6 +90,11 @@ impl Chronicle {
         self.since
     }
 
+    /// Who leads, and since when it was seen to, without a break.
+    pub fn leader(&self) -> Option<(MemberId, Timestamp)> {
+        self.leader
+    }
+
     /// What is remembered of a member.
     pub fn member(&self, id: MemberId) -> Option<&Track> {
         self.members.get(&id)
@@ -94,6 +103,14 @@ impl Chronicle {
     /// Takes one more picture; members that it does not show are forgotten.
     pub fn observe(&mut self, picture: &Picture) {
         self.since.get_or_insert(picture.at());
+        match &picture.leader {
+            LeaderSighting::Leader(member, _) => {
+                let before = self.leader.filter(|(id, _)| Some(*id) == member.id);
+                self.leader = before.or_else(|| Some((member.id?, picture.at())));
+            }
+            LeaderSighting::Nobody => self.leader = None,
+            LeaderSighting::Unknown => {}
+        }
         self.members.retain(|id, _| picture.member(*id).is_some());
         for member in &picture.members {
             let (Some(id), Some(said)) = (member.id, picture.sweep_of(member)) else { continue };
@@ -156,6 +173,12 @@ impl Track {
                 .entry(remote)
                 .and_modify(|link| link.saw(is_up, page.at()))
                 .or_insert_with(|| LinkTrack::new(is_up, page.at()));
+        }
+        for (remote, bytes) in page.received_bytes() {
+            self.received
+                .entry(remote)
+                .and_modify(|received| received.saw(bytes, page.at()))
+                .or_insert_with(|| Received::new(bytes, page.at()));
         }
     }
 

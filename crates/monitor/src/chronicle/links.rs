@@ -1,4 +1,8 @@
 //! What the pages of a member have said of its links to the others, page by page.
+//!
+//! Whether a connection is there is not enough: etcd writes to one that leads nowhere until the kernel
+//! gives it up, which takes minutes. What comes in tells sooner: a leader is heard ten times a second,
+//! and any peer every two seconds.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -46,9 +50,49 @@ impl LinkTrack {
     }
 }
 
+/// How much a member has received from another one, and since when that stands still.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Received {
+    /// Bytes, as the last page has it.
+    pub bytes: f64,
+    /// When the first page was read that had as many.
+    pub since: Timestamp,
+    /// When the last page was read.
+    pub read_at: Timestamp,
+}
+
+impl Received {
+    /// What the first page says.
+    pub fn new(bytes: f64, read_at: Timestamp) -> Self {
+        Self { bytes, since: read_at, read_at }
+    }
+
+    /// Takes what a page says.
+    pub fn saw(&mut self, bytes: f64, read_at: Timestamp) {
+        if read_at <= self.read_at {
+            return;
+        }
+        if bytes != self.bytes {
+            (self.bytes, self.since) = (bytes, read_at);
+        }
+        self.read_at = read_at;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_begins_with_the_first_page_that_has_no_more_than_the_one_before() {
+        let mut received = Received::new(10.0, at(0));
+        for (second, bytes) in [(2, 20.0), (4, 30.0), (6, 30.0), (8, 30.0), (7, 99.0)] {
+            received.saw(bytes, at(second));
+        }
+        assert_eq!(received, Received { bytes: 30.0, since: at(4), read_at: at(8) });
+        received.saw(3.0, at(10));
+        assert_eq!(received.since, at(10), "another process");
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

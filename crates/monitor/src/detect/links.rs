@@ -1,8 +1,15 @@
 //! Member isolated and link down: what the members say of their links to each other.
 //!
-//! A link between two members that answer us is down when the pages of either say so twice, and no
-//! younger page of the other denies it. Links to a member that is down, was just started again, or is
-//! no member any more say nothing about those that are well.
+//! A link between two members that answer us is down when the pages of either say so twice
+//! (`etcd_network_active_peers`), or have nothing come in from the leader, or at the leader from the
+//! other one (`etcd_network_peer_received_bytes_total`): a connection that leads nowhere counts as
+//! active for minutes, but a leader is heard ten times a second and answered as often. Between two
+//! followers nothing but elections is said, so that such a link is seen only once etcd gives up the
+//! connection. A member to which nothing comes in at all, not even the signs of life of its
+//! connections, is isolated.
+//!
+//! Links to a member that is down, was just started again, or is no member any more say nothing about
+//! those that are well.
 
 use std::time::Duration;
 
@@ -12,11 +19,14 @@ use model::severity::Severity;
 
 use super::reading::names;
 use super::{Condition, Window};
-use crate::chronicle::LinkTrack;
+use crate::chronicle::{LinkTrack, Received};
 use crate::view::MemberView;
 
 /// So long a member that began to answer has to be found again by its peers.
 const SETTLES_IN: SignedDuration = SignedDuration::from_secs(3);
+
+/// So long nothing comes in from a leader that was heard ten times a second before.
+const SILENCE: SignedDuration = SignedDuration::from_millis(3_500);
 
 /// Both kinds.
 pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
@@ -31,9 +41,12 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
     let mut isolated = Vec::new();
     for member in &members {
         let links: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.has(member)).collect();
+        let has_lost_all = links.iter().all(|pair| pair.is_down() && !pair.is_one_way());
+        let hears_nobody = hears_nobody(window, member)
+            .filter(|_| knows_no_leader(window, member) || links.iter().any(|pair| pair.is_down()));
         // Of two members that have lost each other neither is the one that is cut off.
-        if links.len() > 1 && links.iter().all(|pair| pair.is_down() && !pair.is_one_way()) {
-            conditions.push(isolation(window, member, &links));
+        if links.len() > 1 && (has_lost_all || hears_nobody.is_some()) {
+            conditions.push(isolation(window, member, &links, hears_nobody));
             isolated.push(member.id);
         }
     }
@@ -57,6 +70,8 @@ struct Pair<'a> {
 struct Said {
     link: LinkTrack,
     is_certain: bool,
+    /// Whether it is down because nothing comes in, whatever the connection is said to be.
+    is_silent: bool,
 }
 
 impl<'a> Pair<'a> {
@@ -100,17 +115,65 @@ impl<'a> Pair<'a> {
 
 /// What `from` says of its link to `to`.
 fn said(window: &Window<'_>, from: &MemberView, to: &MemberView) -> Option<Said> {
-    let of = |member: &MemberView| window.chronicle.member(member.id?);
-    let link = *of(from)?.links.get(&to.id?)?;
-    let settled_at = of(from)?.answers_since?.max(of(to)?.answers_since?) + SETTLES_IN;
-    // What was read before both ends were there says nothing, unless both were there from the start.
-    let watched_since = window.chronicle.since()? + SETTLES_IN;
-    let settled_at = if settled_at <= watched_since { Timestamp::MIN } else { settled_at };
+    let settled_at = settled_at(window, from)?.max(settled_at(window, to)?);
+    if let Some(silence) = silence(window, from, to, settled_at) {
+        let Received { since, read_at, .. } = silence;
+        let link = LinkTrack { is_up: false, read_at, since, down_at: Some(read_at) };
+        return Some(Said { link, is_certain: true, is_silent: true });
+    }
+    let link = *window.chronicle.member(from.id?)?.links.get(&to.id?)?;
     let counts = window.is_fresh(link.read_at) && link.read_at >= settled_at;
-    counts.then(|| Said { link, is_certain: link.is_down_for_certain(settled_at) })
+    let is_certain = link.is_down_for_certain(settled_at);
+    counts.then_some(Said { link, is_certain, is_silent: false })
 }
 
-fn isolation(window: &Window<'_>, member: &MemberView, links: &[&Pair<'_>]) -> Condition {
+/// From when on pages count: what was read before a member was there says nothing of its links. One
+/// that was there at our own start may have been there for long.
+fn settled_at(window: &Window<'_>, member: &MemberView) -> Option<Timestamp> {
+    let since = window.chronicle.member(member.id?)?.answers_since?;
+    let is_from_the_start = since <= window.chronicle.since()? + SETTLES_IN;
+    Some(if is_from_the_start { Timestamp::MIN } else { since + SETTLES_IN })
+}
+
+/// What `from` received of `to`, if one of them leads and nothing comes in any more.
+fn silence(
+    window: &Window<'_>,
+    from: &MemberView,
+    to: &MemberView,
+    settled_at: Timestamp,
+) -> Option<Received> {
+    let (leader, leads_since) = window.chronicle.leader()?;
+    if from.id != Some(leader) && to.id != Some(leader) {
+        return None;
+    }
+    let received = *window.chronicle.member(from.id?)?.received.get(&to.id?)?;
+    let since = received.since.max(leads_since + SETTLES_IN).max(settled_at);
+    is_silent(window, received.read_at, since).then_some(received)
+}
+
+/// Since when nothing comes in to `member`, from nobody.
+fn hears_nobody(window: &Window<'_>, member: &MemberView) -> Option<Received> {
+    let received = &window.chronicle.member(member.id?)?.received;
+    let last = received.values().max_by_key(|received| received.since)?;
+    let since = last.since.max(settled_at(window, member)?);
+    is_silent(window, last.read_at, since).then_some(*last)
+}
+
+fn is_silent(window: &Window<'_>, read_at: Timestamp, since: Timestamp) -> bool {
+    window.is_fresh(read_at) && read_at.duration_since(since) >= SILENCE
+}
+
+fn knows_no_leader(window: &Window<'_>, member: &MemberView) -> bool {
+    let status = window.newest().sweep_of(member).and_then(|said| said.status.answer());
+    status.is_some_and(|status| status.leader.is_none())
+}
+
+fn isolation(
+    window: &Window<'_>,
+    member: &MemberView,
+    links: &[&Pair<'_>],
+    hears_nobody: Option<Received>,
+) -> Condition {
     let quorum = window.newest().quorum;
     let is_last_margin = member.is_voter() && quorum.margin <= 0;
     let severity = if is_last_margin { Severity::Critical } else { Severity::Warning };
@@ -121,6 +184,14 @@ fn isolation(window: &Window<'_>, member: &MemberView, links: &[&Pair<'_>]) -> C
         names(peers.map(|peer| peer.name.as_str()))
     );
     let mut evidence = vec![leader_evidence(window, member)];
+    evidence.extend(hears_nobody.map(|last| Evidence {
+        at: last.read_at,
+        source: format!("{} /metrics", member.endpoint.as_deref().unwrap_or_default()),
+        observed: format!(
+            "etcd_network_peer_received_bytes_total stands still for every peer since {}",
+            last.since
+        ),
+    }));
     evidence.extend(links.iter().flat_map(|pair| page_evidence(window, pair)));
     let endpoint = member.endpoint.as_deref().unwrap_or_default();
     Condition::new(FindingKind::MemberIsolated, severity, summary)
@@ -247,6 +318,18 @@ fn page_evidence(window: &Window<'_>, pair: &Pair<'_>) -> Vec<Evidence> {
             failing = format!(
                 "; etcd_network_peer_sent_failures_total{{To=\"{id}\"}} grows by {rate:.1} per second"
             );
+        }
+        if said.is_silent {
+            evidence.push(Evidence {
+                at: said.link.read_at,
+                source: format!("{endpoint} /metrics"),
+                observed: format!(
+                    "etcd_network_peer_received_bytes_total{{From=\"{id}\"}} ({}) stands still \
+                     since {}",
+                    to.name, said.link.since
+                ),
+            });
+            continue;
         }
         if !said.link.is_up {
             let lasts = said.link.read_at.duration_since(said.link.since).unsigned_abs();

@@ -154,3 +154,66 @@ fn a_page_full_of_nonsense_names_only_the_member_that_served_it() {
     let verdict = scene.run(A_WHILE, |_, _| {});
     assert_eq!(open(&verdict), ["link_down m3/m1", "link_down m3/m2"]);
 }
+
+/// As many bytes more, from each to each; a leader is heard and answered, followers only keep their
+/// connections alive.
+fn messages(scene: &mut Scene, cut: &[u64], pair: Option<(u64, u64)>) {
+    for (to, from) in [(1, 2), (1, 3), (2, 1), (3, 1), (2, 0), (3, 0), (1, 0)] {
+        let is_cut = cut.contains(&to) || cut.contains(&from);
+        if is_cut || pair == Some((to, from)) || pair == Some((from, to)) {
+            continue;
+        }
+        let series = format!("etcd_network_peer_received_bytes_total{{From=\"{from}\"}}");
+        let last = scene.member(to).page.get(&series).copied().unwrap_or(0.0);
+        scene.metric(to, &series, last + 100.0);
+    }
+}
+
+/// A while of messages, scraped eagerly.
+fn talking(scene: &mut Scene, times: u32, cut: &[u64], pair: Option<(u64, u64)>) -> Verdict {
+    (1..times).for_each(|_| {
+        messages(scene, cut, pair);
+        eagerly(scene, 1);
+    });
+    messages(scene, cut, pair);
+    eagerly(scene, 1)
+}
+
+#[test]
+fn a_member_to_which_nothing_comes_in_is_isolated_whatever_its_connections_are_said_to_be() {
+    let mut scene = cluster(3);
+    assert_eq!(open(&talking(&mut scene, 10, &[], None)), [""; 0]);
+    scene.member(3).status.leader = None;
+    let verdict = talking(&mut scene, 3, &[3], None);
+    assert_eq!(open(&verdict), ["member_isolated m3", "no_leader m3"]);
+    let found = of_kind(&verdict, FindingKind::MemberIsolated);
+    assert!(found[0].evidence[1].observed.contains("every peer"), "{:#?}", found[0].evidence);
+    scene.member(3).status.leader = Some(model::id::MemberId(1));
+    assert_eq!(open(&talking(&mut scene, 30, &[], None)), [""; 0]);
+}
+
+#[test]
+fn a_leader_that_a_follower_does_not_hear_has_lost_the_link_to_it() {
+    let mut scene = cluster(3);
+    talking(&mut scene, 10, &[], None);
+    let verdict = talking(&mut scene, 4, &[], Some((3, 1)));
+    assert_eq!(open(&verdict), ["link_down m1/m3"]);
+    let found = of_kind(&verdict, FindingKind::LinkDown);
+    assert!(found[0].summary.contains("both ways"), "{}", found[0].summary);
+    assert_eq!(open(&talking(&mut scene, 30, &[], None)), [""; 0]);
+}
+
+#[test]
+fn followers_have_nothing_to_say_to_each_other() {
+    let mut scene = cluster(3);
+    for (to, from) in [(2, 3), (3, 2)] {
+        let series = format!("etcd_network_peer_received_bytes_total{{From=\"{from}\"}}");
+        scene.metric(to, &series, 7.0);
+    }
+    assert_eq!(open(&talking(&mut scene, 20, &[], None)), [""; 0]);
+    // A leader of a moment was not heard before.
+    for id in 1..=3 {
+        scene.member(id).status.leader = Some(model::id::MemberId(2));
+    }
+    assert_eq!(open(&talking(&mut scene, 1, &[], None)), [""; 0]);
+}
