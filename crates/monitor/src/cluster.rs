@@ -5,7 +5,7 @@
 //! it asked is answered, or when its patience is over; answers that come later belong to the next
 //! one. So a frozen member delays nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,6 @@ use crate::scrape::Scraper;
 use crate::sweep::Sweep;
 use crate::target::Target;
 use crate::targets::Configured;
-use crate::view::ClusterView;
 use crate::write_probe::WriteProbe;
 
 /// A sweep is judged this long after it began, with the answers that are there.
@@ -34,8 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Answers that may wait to be taken; their senders wait when there are more.
 const REPLIES: usize = 256;
 
-/// While a member does not answer, its peers' metrics tell whether it is down: they are read this
-/// often, for this long, instead of at the usual interval.
+/// While a member does not answer or has lost its leader, the metrics of all tell who reaches whom:
+/// they are read this often, for this long, instead of at the usual interval.
 const EAGER_SCRAPE: Duration = Duration::from_secs(2);
 const EAGER_FOR: Duration = Duration::from_secs(20);
 
@@ -62,7 +61,9 @@ pub(crate) struct Watch {
     begun: Instant,
     /// When the next one is.
     next: Instant,
-    eager_since: Option<Instant>,
+    eager_until: Option<Instant>,
+    /// What was undecided after the last sweep.
+    undecided: BTreeSet<String>,
     discovered: Option<mpsc::Receiver<Found>>,
 }
 
@@ -128,7 +129,8 @@ impl Watch {
             targets: BTreeMap::new(),
             open: None,
             sweeps: record.view().sweeps,
-            eager_since: None,
+            eager_until: None,
+            undecided: BTreeSet::new(),
             questions,
             replies,
             reply_to,
@@ -276,7 +278,7 @@ impl Watch {
         };
         let slowest = self.record.slowest_probe();
         self.judge.declare(self.record.maintenance());
-        let verdict = self.judge.advance(sweep, slowest);
+        let mut verdict = self.judge.advance(sweep, slowest);
         let intervals = &self.config.intervals;
         self.period = if verdict.is_calm {
             intervals.health
@@ -284,7 +286,7 @@ impl Watch {
             intervals.health_alert.min(intervals.health)
         };
         self.next = self.next.min((self.begun + self.period).max(now));
-        self.follow_eagerness(&verdict.view, now);
+        self.follow_eagerness(std::mem::take(&mut verdict.undecided), now);
         self.record.publish(verdict, self.judge.closed_findings());
         self.scrape_named(now);
     }
@@ -299,15 +301,13 @@ impl Watch {
         }
     }
 
-    /// Reads metrics more often for a while after a member stopped answering.
-    fn follow_eagerness(&mut self, view: &ClusterView, now: Instant) {
-        let is_absent = view.members.iter().any(|member| member.is_reachable == Some(false));
-        if !is_absent {
-            self.eager_since = None;
-            return;
+    /// Reads metrics more often for a while after something came up that they help to decide.
+    fn follow_eagerness(&mut self, undecided: BTreeSet<String>, now: Instant) {
+        if !undecided.is_subset(&self.undecided) {
+            self.eager_until = Some(now + EAGER_FOR);
         }
-        let since = *self.eager_since.get_or_insert(now);
-        if now.duration_since(since) < EAGER_FOR {
+        self.undecided = undecided;
+        if !self.undecided.is_empty() && self.eager_until.is_some_and(|until| now < until) {
             for target in self.targets.values_mut() {
                 target.next_scrape = target.next_scrape.min(now + EAGER_SCRAPE);
             }
@@ -332,7 +332,8 @@ impl Watch {
             target.next_scrape = (target.next_scrape + step).max(now);
             target.is_scraping = true;
             let of = self.record.scraped_member(endpoint);
-            let scrape = self.scraper.clone().scrape(target.member.clone(), of);
+            let profiler = target.scrape.as_ref().and_then(|scrape| scrape.profiler);
+            let scrape = self.scraper.clone().scrape(target.member.clone(), of, profiler);
             let (endpoint, replies) = (endpoint.clone(), self.reply_to.clone());
             tokio::spawn(async move {
                 let scrape = scrape.await;

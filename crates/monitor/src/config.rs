@@ -116,6 +116,9 @@ pub struct Thresholds {
     pub min_available_nodes: Option<usize>,
     /// Leader changes in an hour.
     pub max_leader_changes: u64,
+    /// Resident memory of a member's process, in MiB; unset: not judged. The memory limit of a
+    /// container can't be seen from outside, so give somewhat less than that.
+    pub max_resident_memory_mb: Option<u64>,
 }
 
 impl Default for Thresholds {
@@ -125,6 +128,7 @@ impl Default for Thresholds {
             max_db_size_mb: 8192,
             min_available_nodes: None,
             max_leader_changes: 3,
+            max_resident_memory_mb: None,
         }
     }
 }
@@ -191,6 +195,10 @@ impl ClusterConfig {
         }
         if self.thresholds.max_db_size_mb == 0 {
             errors.push(ConfigError::new("thresholds.max_db_size_mb", "must be at least 1"));
+        }
+        if self.thresholds.max_resident_memory_mb == Some(0) {
+            let path = "thresholds.max_resident_memory_mb";
+            errors.push(ConfigError::new(path, "must be at least 1"));
         }
         if self.write_probe.enabled && self.write_probe.prefix.is_empty() {
             errors.push(ConfigError::new(

@@ -107,6 +107,7 @@ const RULES: &[Rule] = {
         rule(Kind::MemberIsolated, Cluster, OF_A_LOST_MAJORITY),
         rule(Kind::MemberUnreachable, Member, OF_A_LOST_MEMBER),
         rule(Kind::MemberUnreachable, Cluster, OF_A_LOST_MAJORITY),
+        rule(Kind::NoLeader, Member, &[Kind::GrpcErrors, Kind::SlowRequests]),
         rule(Kind::SlowFsync, Member, &[Kind::SlowCommit, Kind::ApplyLag, Kind::RaftLag]),
         rule(Kind::SlowFsync, Cluster, OF_SLOWNESS),
         rule(Kind::LinkDown, Cluster, &[Kind::SlowPeer, Kind::LeaderFlapping]),

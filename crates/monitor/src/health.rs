@@ -272,8 +272,8 @@ pub fn cluster_state(facts: &ClusterFacts<'_>) -> (ClusterState, Vec<String>) {
             continue;
         }
         match finding.severity {
-            // It pages, since the next loss is an outage; but the cluster serves.
-            Severity::Critical if finding.kind == FindingKind::MemberDown => {
+            // It pages, since worse may follow; but the cluster serves.
+            Severity::Critical if serves_despite(finding.kind) => {
                 degraded.push(finding.summary.clone());
             }
             Severity::Critical => critical.push(finding.summary.clone()),
@@ -301,6 +301,21 @@ pub fn cluster_state(facts: &ClusterFacts<'_>) -> (ClusterState, Vec<String>) {
     critical.append(&mut degraded);
     critical.append(&mut unknown);
     (state, critical)
+}
+
+/// Whether a cluster with a critical finding of this kind serves all the same.
+fn serves_despite(kind: FindingKind) -> bool {
+    use FindingKind as Kind;
+    matches!(
+        kind,
+        Kind::MemberDown
+            | Kind::MemberIsolated
+            | Kind::SlowFsync
+            | Kind::SlowCommit
+            | Kind::ClockSkew
+            | Kind::GrpcErrors
+            | Kind::FileDescriptors
+    )
 }
 
 fn crossed_thresholds(facts: &ClusterFacts<'_>) -> Vec<String> {

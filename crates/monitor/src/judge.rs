@@ -28,6 +28,7 @@ use crate::membership::MembershipTracker;
 use crate::picture::{self, Picture};
 use crate::sweep::{MemberSweep, Outcome, Sweep};
 use crate::targets::{self, Configured};
+use crate::urgency;
 use crate::view::{ClusterView, MemberView};
 
 /// Pictures that detectors may look back at. Each holds all answers of a sweep, so that a fleet of
@@ -79,6 +80,8 @@ pub struct Verdict {
     pub records: Vec<Record>,
     /// Whether nothing looks wrong or undecided: the next sweep may take its time.
     pub is_calm: bool,
+    /// What fresh pages of metrics would help to decide; empty while there is nothing.
+    pub undecided: BTreeSet<String>,
 }
 
 impl Judge {
@@ -171,7 +174,8 @@ impl Judge {
         let picture = self.window.last().expect("invariant: a picture was pushed above");
         events.extend(self.settled.changes(&view, picture));
         let is_calm = self.is_calm(&view);
-        Verdict { view, events, records, is_calm }
+        let undecided = urgency::undecided(picture, &self.chronicle);
+        Verdict { view, events, records, is_calm, undecided }
     }
 
     fn newest(&self) -> &Picture {

@@ -32,14 +32,18 @@ pub mod metrics;
 pub mod own;
 pub mod picture;
 pub mod probe;
+pub mod quota;
 pub mod record;
 #[cfg(test)]
 mod scene;
 pub mod schedule;
 pub mod scrape;
 pub mod sink;
+pub mod skew;
 pub mod sweep;
 mod target;
 pub mod targets;
+pub mod trend;
+mod urgency;
 pub mod view;
 mod write_probe;

@@ -15,7 +15,8 @@ use crate::config::Thresholds;
 use crate::judge::{Brief, Judge, Verdict};
 use crate::metrics::page::Page;
 use crate::metrics::window::PageWindow;
-use crate::scrape::Scrape;
+use crate::scrape::{ProfilerAnswer, Scrape};
+use crate::skew::ClockReading;
 use crate::sweep::{Call, MemberSweep, Observed, Sweep};
 use crate::targets::Configured;
 
@@ -39,6 +40,12 @@ pub(crate) struct Says {
     pub(crate) alarms: Vec<Alarm>,
     /// The lines of its `/metrics`; none is served while it is empty.
     pub(crate) page: BTreeMap<String, f64>,
+    /// How far its clock is ahead of ours, milliseconds.
+    pub(crate) clock_ms: i64,
+    /// Whether it serves its profiler.
+    pub(crate) profiler: bool,
+    /// How long its answers take.
+    pub(crate) took: Duration,
 }
 
 /// A cluster of members `m1`, `m2`, …, all well and led by `m1`, before a test changes what they say.
@@ -95,6 +102,9 @@ fn says(id: u64, members: &[MemberInfo]) -> Says {
         local_members: members.to_vec(),
         alarms: Vec::new(),
         page: BTreeMap::new(),
+        clock_ms: 0,
+        profiler: false,
+        took: Duration::from_millis(2),
     }
 }
 
@@ -124,6 +134,13 @@ impl Scene {
         }
     }
 
+    /// Changes what the judge is told once.
+    pub(crate) fn rebrief(&mut self, change: impl FnOnce(&mut Brief)) {
+        let mut brief = self.judge.brief().clone();
+        change(&mut brief);
+        self.judge.rebrief(brief);
+    }
+
     /// What `m{id}` says.
     pub(crate) fn member(&mut self, id: u64) -> &mut Says {
         &mut self.says[id as usize - 1]
@@ -132,9 +149,7 @@ impl Scene {
     /// Adds one more endpoint, which speaks for `m{id}` and is asked because it is configured.
     pub(crate) fn also_says(&mut self, id: u64, at: &str) -> &mut Says {
         let endpoint = Endpoint::parse(at, Scheme::Http).unwrap();
-        let mut brief = self.judge.brief().clone();
-        brief.configured.endpoints.push(endpoint.clone());
-        self.judge.rebrief(brief);
+        self.rebrief(|brief| brief.configured.endpoints.push(endpoint.clone()));
         self.says.push(Says { endpoint, ..says(id, &self.members) });
         self.says.last_mut().unwrap()
     }
@@ -157,7 +172,11 @@ impl Scene {
             let text = lines.collect::<Vec<_>>().join("\n");
             let page = Arc::new(Page::parse(text.as_bytes(), at).unwrap());
             self.windows.entry(says.endpoint.clone()).or_default().push(Arc::clone(&page));
-            let scrape = Scrape { at, page: Ok(page), version: None, health: None };
+            let scrape = Scrape {
+                clock: dates(at, says.clock_ms),
+                profiler: Some(ProfilerAnswer { at, is_served: says.profiler }),
+                ..Scrape::of_page(at, Ok(page))
+            };
             self.scrapes.insert(says.endpoint.clone(), Arc::new(scrape));
         }
     }
@@ -208,12 +227,16 @@ impl Scene {
         let when = |condition: bool| condition.then_some(());
         let (answers, reads) = (when(says.answers), when(says.answers && says.reads));
         MemberSweep {
-            status: observed(started_at, answers.map(|()| says.status.clone())),
-            local_members: observed(started_at, answers.map(|()| list(&says.local_members))),
-            members: observed(started_at, reads.map(|()| list(&self.members))),
-            alarms: observed(started_at, answers.map(|()| says.alarms.clone())),
-            serializable_read: observed(started_at, answers.map(|()| header)),
-            linearizable_read: observed(started_at, reads.map(|()| header)),
+            status: observed(started_at, says.took, answers.map(|()| says.status.clone())),
+            local_members: observed(
+                started_at,
+                says.took,
+                answers.map(|()| list(&says.local_members)),
+            ),
+            members: observed(started_at, says.took, reads.map(|()| list(&self.members))),
+            alarms: observed(started_at, says.took, answers.map(|()| says.alarms.clone())),
+            serializable_read: observed(started_at, says.took, answers.map(|()| header)),
+            linearizable_read: observed(started_at, says.took, reads.map(|()| header)),
             scrape: self.scrapes.get(&says.endpoint).cloned(),
             figures: self.windows.get(&says.endpoint).and_then(PageWindow::figures).map(Arc::new),
             ..MemberSweep::of(says.endpoint.clone())
@@ -221,14 +244,23 @@ impl Scene {
     }
 }
 
-fn observed<T>(started_at: Timestamp, answer: Option<T>) -> Observed<T> {
+/// The dates of the three replies of a scrape that begins at `at`; it comes at another part of the
+/// second each time.
+fn dates(at: Timestamp, ahead_ms: i64) -> Vec<ClockReading> {
+    let part = at.as_second() * 137 % 1_000;
+    let reply = |n: i64| {
+        let sent_at = at + SignedDuration::from_millis(part + 3 * n);
+        let written = sent_at + SignedDuration::from_millis(1 + ahead_ms);
+        let date = Timestamp::from_second(written.as_millisecond().div_euclid(1_000)).unwrap();
+        ClockReading { sent_at, took: Duration::from_millis(2), date }
+    };
+    (0..3).map(reply).collect()
+}
+
+fn observed<T>(started_at: Timestamp, took: Duration, answer: Option<T>) -> Observed<T> {
     match answer {
         Some(answer) => Observed {
-            last: Some(Arc::new(Call {
-                sent_at: started_at,
-                took: Duration::from_millis(2),
-                result: Ok(answer),
-            })),
+            last: Some(Arc::new(Call { sent_at: started_at, took, result: Ok(answer) })),
             waiting: None,
         },
         None => Observed { last: None, waiting: Some(Duration::from_secs(2)) },

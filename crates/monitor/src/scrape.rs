@@ -1,10 +1,11 @@
-//! Reading the HTTP side of one member: `/metrics`, `/version` and `/health`.
+//! Reading the HTTP side of one member: `/metrics`, `/version` and `/health`, and once an hour whether
+//! it serves its profiler.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd::{Endpoint, HttpReply, HttpTarget, Member};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::clock::Clock;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -12,6 +13,10 @@ use tokio::time::Instant;
 
 use crate::metrics::page::{LIMITS, Page, PageError};
 use crate::sink::{PageSink, ScrapedMember};
+use crate::skew::ClockReading;
+
+/// The profiler is asked for this seldom: a flag does not change without a restart.
+const PROFILER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// The other answers are a line of JSON.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -27,6 +32,28 @@ pub struct Scrape {
     pub version: Option<VersionAnswer>,
     /// `/health`; `None` when it did not answer.
     pub health: Option<HealthAnswer>,
+    /// The time of day that its replies carry, in the order in which they were asked for. A page of
+    /// metrics from another address does not count.
+    pub clock: Vec<ClockReading>,
+    /// Whether the member serves its profiler, as it last told; `None` before that.
+    pub profiler: Option<ProfilerAnswer>,
+}
+
+/// Whether a member serves its profiler, `/debug/pprof`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProfilerAnswer {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// Whether the profiler answered.
+    pub is_served: bool,
+}
+
+impl Scrape {
+    /// A scrape that brought this page, and nothing else.
+    #[cfg(test)]
+    pub(crate) fn of_page(at: Timestamp, page: Result<Arc<Page>, String>) -> Self {
+        Self { at, page, version: None, health: None, clock: Vec::new(), profiler: None }
+    }
 }
 
 /// The answer of `/version`.
@@ -66,23 +93,34 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Asks all three and keeps what came; `of` is the member as the sink is to know it.
-    pub async fn scrape(self, member: Member, of: ScrapedMember) -> Scrape {
+    /// Asks all three and keeps what came; `of` is the member as the sink is to know it, `profiler`
+    /// what it last told of that, which is asked for again only after an hour.
+    pub async fn scrape(
+        self,
+        member: Member,
+        of: ScrapedMember,
+        profiler: Option<ProfilerAnswer>,
+    ) -> Scrape {
         let permit = self.permits.acquire().await;
         let at = self.clock.now();
         let started = Instant::now();
-        let page = self.page(&member, &of, at).await;
+        let mut clock = Vec::new();
+        let page = self.page(&member, &of, at, &mut clock).await;
         if let (Some(sink), Err(_)) = (&self.sink, &page) {
             sink.no_page(&of, at, started.elapsed());
         }
         drop(permit);
-        let version = self.small(&member, "/version").await;
-        let health = self.small(&member, "/health").await;
+        let version = self.small(&member, "/version", &mut clock).await;
+        let health = self.small(&member, "/health", &mut clock).await;
+        let is_due = profiler.is_none_or(|last| at.duration_since(last.at) >= PROFILER_EVERY);
+        let profiler = if is_due { self.profiler(&member).await.or(profiler) } else { profiler };
         Scrape {
             at,
             page,
+            profiler,
             version: version.and_then(|reply| serde_json::from_slice(&reply.body).ok()),
             health: health.and_then(|reply| read_health(reply.status, &reply.body)),
+            clock,
         }
     }
 
@@ -91,6 +129,7 @@ impl Scraper {
         member: &Member,
         of: &ScrapedMember,
         at: Timestamp,
+        clock: &mut Vec<ClockReading>,
     ) -> Result<Arc<Page>, String> {
         let started = Instant::now();
         let target = self.metrics_target(member.endpoint());
@@ -99,6 +138,10 @@ impl Scraper {
             .http_get(&target, self.deadline, LIMITS.body_bytes)
             .await
             .map_err(|error| error.to_string())?;
+        let took = started.elapsed();
+        if target.endpoint().is_none() {
+            clock.extend(clock_reading(at, took, &reply));
+        }
         if reply.status != 200 {
             return Err(format!(
                 "{asked} answered {} with HTTP status {}; if metrics have a URL of their own \
@@ -107,7 +150,6 @@ impl Scraper {
                 reply.status
             ));
         }
-        let took = started.elapsed();
         let page = match &self.sink {
             None => Page::parse(&reply.body, at),
             Some(sink) => parse_for(sink.as_ref(), of, at, took, &reply.body),
@@ -117,9 +159,32 @@ impl Scraper {
         Ok(Arc::new(page))
     }
 
-    async fn small(&self, member: &Member, path: &str) -> Option<HttpReply> {
+    async fn small(
+        &self,
+        member: &Member,
+        path: &str,
+        clock: &mut Vec<ClockReading>,
+    ) -> Option<HttpReply> {
         let target = HttpTarget::of_member(path);
-        member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()
+        let (sent_at, started) = (self.clock.now(), Instant::now());
+        let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
+        clock.extend(clock_reading(sent_at, started.elapsed(), &reply));
+        Some(reply)
+    }
+
+    /// Asks for the command line, the cheapest of the profiler's pages. Of the answer only that it came
+    /// is kept.
+    async fn profiler(&self, member: &Member) -> Option<ProfilerAnswer> {
+        let target = HttpTarget::of_member("/debug/pprof/cmdline");
+        let at = self.clock.now();
+        let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
+        let content_type = reply.content_type.as_deref().unwrap_or_default();
+        // A proxy may answer anything with a page of its own.
+        let is_served = reply.status == 200
+            && content_type.starts_with("text/plain")
+            && !reply.body.is_empty()
+            && !reply.body.trim_ascii_start().starts_with(b"<");
+        Some(ProfilerAnswer { at, is_served })
     }
 
     fn metrics_target(&self, endpoint: &Endpoint) -> HttpTarget {
@@ -130,6 +195,10 @@ impl Scraper {
         });
         configured.unwrap_or_else(|| HttpTarget::of_member("/metrics"))
     }
+}
+
+fn clock_reading(sent_at: Timestamp, took: Duration, reply: &HttpReply) -> Option<ClockReading> {
+    reply.date.map(|date| ClockReading { sent_at, took, date })
 }
 
 /// Parses a page, and lets the sink see each line on the way.

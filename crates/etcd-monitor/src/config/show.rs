@@ -83,6 +83,7 @@ struct ShownThresholds {
     max_db_size_mb: u64,
     min_available_nodes: Option<usize>,
     max_leader_changes: u64,
+    max_resident_memory_mb: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -210,6 +211,7 @@ impl<'a> From<&'a ClusterConfig> for ShownCluster<'a> {
                 max_db_size_mb: thresholds.max_db_size_mb,
                 min_available_nodes: thresholds.min_available_nodes,
                 max_leader_changes: thresholds.max_leader_changes,
+                max_resident_memory_mb: thresholds.max_resident_memory_mb,
             },
             write_probe: ShownWriteProbe {
                 enabled: write_probe.enabled,

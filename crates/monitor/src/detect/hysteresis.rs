@@ -157,9 +157,12 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         Kind::LeaderFlapping => Hysteresis::for_at_least(MINUTE),
         Kind::IndexWentBack => Hysteresis::for_at_least(DAY),
         Kind::MemberIsolated | Kind::LinkDown => Hysteresis::scrapes(1, 2, scrapes),
-        Kind::SlowFsync | Kind::SlowCommit => Hysteresis::scrapes(3, 4, scrapes),
-        Kind::SlowPeer | Kind::SlowRequests | Kind::GrpcErrors => {
-            Hysteresis::scrapes(4, 4, scrapes)
+        // They look at half a minute already, so that a third scrape would only tell it later.
+        Kind::SlowFsync | Kind::SlowCommit => Hysteresis::scrapes(2, 4, scrapes),
+        Kind::SlowPeer | Kind::SlowRequests => Hysteresis::scrapes(4, 4, scrapes),
+        // The errors of one election stay in the window of a minute, and are over.
+        Kind::GrpcErrors => {
+            Hysteresis { raise_after: 3 * MINUTE, ..Hysteresis::scrapes(1, 4, scrapes) }
         }
         Kind::LeaseStorm | Kind::WatchSlow => Hysteresis::scrapes(4, 8, scrapes),
         Kind::QuotaHigh

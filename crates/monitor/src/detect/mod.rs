@@ -6,15 +6,32 @@
 //! what it sees in the window; when that is believed, and when it is over, is decided in
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod clock_skew;
 mod cluster_unreachable;
+mod compaction_off;
 mod condition;
 mod corrupt;
+mod disk;
+mod file_descriptors;
+mod flags_differ;
+mod fragmented;
+mod grpc_errors;
 mod hysteresis;
+mod lease_storm;
+mod links;
 mod member_absent;
+mod memory_pressure;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
+mod pprof_exposed;
 mod quorum_lost;
+mod quota_eta;
+mod quota_high;
+mod reading;
+mod slow_peer;
+mod slow_requests;
+mod watch_slow;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -63,12 +80,28 @@ impl<'a> Window<'a> {
 pub type Detector = fn(&Window<'_>) -> Vec<Condition>;
 
 /// All detectors, in the order of the catalogue.
-pub const DETECTORS: [Detector; 7] = [
+pub const DETECTORS: &[Detector] = &[
     cluster_unreachable::detect,
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
+    links::detect,
+    slow_peer::detect,
+    disk::detect,
+    lease_storm::detect,
+    watch_slow::detect,
+    grpc_errors::detect,
+    slow_requests::detect,
+    flags_differ::detect,
+    pprof_exposed::detect,
+    clock_skew::detect,
+    file_descriptors::detect,
+    memory_pressure::detect,
     metrics_unreadable::detect,
     nospace::detect,
+    quota_high::detect,
+    quota_eta::detect,
+    fragmented::detect,
+    compaction_off::detect,
     corrupt::detect,
 ];

@@ -93,11 +93,11 @@ fn member_sweep(id: u64, says: Says, started_at: Timestamp) -> MemberSweep {
             format!("etcd_network_active_peers{{Local=\"{id}\",Remote=\"{peer}\"}} {link}\n")
         });
         let page = Page::parse(lines.collect::<String>().as_bytes(), started_at).unwrap();
-        Arc::new(Scrape { at: started_at, page: Ok(Arc::new(page)), version: None, health: None })
+        Arc::new(Scrape::of_page(started_at, Ok(Arc::new(page))))
     });
     let failed = || {
         let page = Err(format!("m{id}:2379: GET /metrics: no answer within 10s"));
-        Arc::new(Scrape { at: started_at, page, version: None, health: None })
+        Arc::new(Scrape::of_page(started_at, page))
     };
     let scrape = scrape.or_else(|| (says.failed_scrapes > 0).then(failed));
     let when = |condition: bool| condition.then_some(());

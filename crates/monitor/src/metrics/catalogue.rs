@@ -111,8 +111,8 @@ impl FigureId {
 // One byte is enough for a place.
 const _: () = assert!(CATALOGUE.len() <= 256);
 
-const WAL_FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
-const BACKEND_COMMIT: &str = "etcd_disk_backend_commit_duration_seconds";
+pub(crate) const WAL_FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
+pub(crate) const BACKEND_COMMIT: &str = "etcd_disk_backend_commit_duration_seconds";
 const APPLY: &str = "etcd_server_apply_duration_seconds";
 const REQUEST: &str = "etcd_server_request_duration_seconds";
 const DB_SIZE: &str = "etcd_mvcc_db_total_size_in_bytes";
@@ -128,6 +128,10 @@ const CLIENT_SENT: &str = "etcd_network_client_grpc_sent_bytes_total";
 const HEARTBEAT_FAILURES: &str = "etcd_server_heartbeat_send_failures_total";
 const READ_INDEX_FAILURES: &str = "etcd_server_read_indexes_failed_total";
 const BACKEND_COMMITS: &str = "etcd_disk_backend_commit_duration_seconds_count";
+/// Watchers that lag behind.
+pub(crate) const SLOW_WATCHERS: &str = "etcd_debugging_mvcc_slow_watcher_total";
+/// What is older than this revision is gone; -1 before the first compaction.
+pub(crate) const COMPACT_REVISION: &str = "etcd_debugging_mvcc_compact_revision";
 const WAL_FSYNCS: &str = "etcd_disk_wal_fsync_duration_seconds_count";
 const LEASES_EXPIRED: &str = "etcd_debugging_server_lease_expired_total";
 
@@ -163,6 +167,9 @@ pub static CATALOGUE: &[FigureSpec] = &[
         "", "How fast the database file grows; negative after a defragmentation."),
     figure("keys", Count, Gauge("etcd_debugging_mvcc_keys_total"),
         "", "Keys in the store."),
+    figure("compact_revision", Count, Gauge(COMPACT_REVISION),
+        "3.4.1", "The revision up to which the history of keys was compacted; -1 before the \
+        first compaction."),
     figure("open_read_transactions", Count, Gauge("etcd_mvcc_db_open_read_transactions"),
         "", "Read transactions of the database that are open; a long one keeps pages from \
         reuse."),
@@ -294,7 +301,7 @@ pub static CATALOGUE: &[FigureSpec] = &[
         "", "Watchers: ranges of keys that clients watch here."),
     figure("watch_streams", Count, Gauge("etcd_debugging_mvcc_watch_stream_total"),
         "", "Watch streams; each carries any number of watchers."),
-    figure("slow_watchers", Count, Gauge("etcd_debugging_mvcc_slow_watcher_total"),
+    figure("slow_watchers", Count, Gauge(SLOW_WATCHERS),
         "", "Watchers that lag behind and are fed from the database."),
     figure("pending_events", Count, Gauge("etcd_debugging_mvcc_pending_events_total"),
         "", "Events that wait to be sent to watchers."),

@@ -107,10 +107,7 @@ impl<'a> Span<'a> {
     /// What a histogram observed in the span.
     fn observed(&self, source: Source) -> Option<Histogram> {
         match source {
-            Source::Quantile { histogram, .. } => {
-                let index = LAYOUT.histogram(histogram)?;
-                self.histogram_increase(|page| page.histogram(index))
-            }
+            Source::Quantile { histogram, .. } => self.observed_by(histogram),
             Source::PeerQuantile(_) => {
                 let mut all: Option<Histogram> = None;
                 for peer in self.latest.peers() {
@@ -122,6 +119,19 @@ impl<'a> Span<'a> {
             }
             _ => None,
         }
+    }
+
+    /// What a histogram observed in the span, by its name without `_bucket`.
+    pub(super) fn observed_by(&self, histogram: &str) -> Option<Histogram> {
+        let index = LAYOUT.histogram(histogram)?;
+        self.histogram_increase(|page| page.histogram(index))
+    }
+
+    /// The part of the span that is no longer than `seconds`, or not by much: its last step at least.
+    pub(super) fn last(&self, seconds: f64) -> Self {
+        let is_older = |page: &Arc<Page>| seconds_between(page.at(), self.latest.at()) >= seconds;
+        let begin = self.pages.iter().rposition(is_older).unwrap_or(0);
+        Self { pages: &self.pages[begin..], latest: self.latest, call_rates: OnceCell::new() }
     }
 
     /// The round trip times to a peer that were observed in the span.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::id::MemberId;
 
-use super::catalogue::{FigureId, FigureSpec};
+use super::catalogue::{BACKEND_COMMIT, FigureId, FigureSpec, WAL_FSYNC};
 use super::engine::Span;
 use super::histogram::Histogram;
 use super::source::PeerCounter;
@@ -27,7 +27,22 @@ pub struct Figures {
     /// By the order of the catalogue.
     values: Box<[Option<f64>]>,
     observations: Box<[u32]>,
+    /// What the disk took in the last half of the window.
+    pub(crate) disk: DiskTimes,
 }
+
+/// What the disk took in the last half minute or so: of a minute, a disk that became slow is seen
+/// late, since the many fast writes before outnumber the few slow ones.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct DiskTimes {
+    /// To make the write-ahead log durable.
+    pub(crate) fsync: Option<Histogram>,
+    /// To commit the database.
+    pub(crate) commit: Option<Histogram>,
+}
+
+/// With a scrape every 15 s this is two steps; the time between two is never quite the interval.
+const DISK_SECONDS: f64 = 25.0;
 
 /// Calls of one method.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,11 +86,18 @@ pub struct PeerFigures {
     pub received_bytes_per_second: Option<f64>,
     /// Messages per second that could not be sent to it.
     pub send_failures_per_second: Option<f64>,
+    /// How many round trips the quantiles rest on.
+    pub round_trips: u32,
 }
 
 impl Figures {
     pub(super) fn over(span: &Span<'_>) -> Self {
+        let recent = span.last(DISK_SECONDS);
         Self {
+            disk: DiskTimes {
+                fsync: recent.observed_by(WAL_FSYNC),
+                commit: recent.observed_by(BACKEND_COMMIT),
+            },
             at: span.latest().at(),
             window: Duration::try_from_secs_f64(span.seconds()).unwrap_or_default(),
             requests: requests(span),
@@ -150,6 +172,7 @@ fn peers(span: &Span<'_>) -> Vec<PeerFigures> {
                 sent_bytes_per_second: rate(PeerCounter::SentBytes),
                 received_bytes_per_second: rate(PeerCounter::ReceivedBytes),
                 send_failures_per_second: rate(PeerCounter::SendFailures),
+                round_trips: round_trips.as_ref().map_or(0.0, Histogram::total) as u32,
             }
         })
         .collect();

@@ -9,7 +9,7 @@ pub(super) struct Bucket {
 
 /// The cumulative buckets of one histogram, or of several with the same bounds, by ascending bound.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     buckets: Vec<Bucket>,
 }
 
@@ -47,7 +47,7 @@ impl Histogram {
     }
 
     /// How many observations there were.
-    pub(super) fn total(&self) -> f64 {
+    pub(crate) fn total(&self) -> f64 {
         self.buckets.last().map_or(0.0, |bucket| bucket.count)
     }
 
@@ -79,6 +79,27 @@ impl Histogram {
         }
     }
 
+    /// How many observations were certainly above `bound`: those above the lowest bucket that ends
+    /// there or beyond.
+    pub(crate) fn above(&self, bound: f64) -> f64 {
+        let bucket = self.buckets.iter().find(|bucket| bucket.le >= bound);
+        let below = bucket.map_or(0.0, |bucket| bucket.count);
+        (self.total() - below).max(0.0)
+    }
+
+    /// The bounds of the bucket that a quantile lies in; the upper one is infinite in the last.
+    pub(crate) fn bounds_of(&self, value: f64) -> (f64, f64) {
+        let lower = self.buckets.iter().rev().find(|bucket| bucket.le < value);
+        let upper = self.buckets.iter().find(|bucket| bucket.le >= value);
+        let is_beyond = upper.is_some_and(|upper| {
+            // What lies beyond the last bound is put at it.
+            self.buckets.iter().rev().nth(1).is_some_and(|last| last.le == upper.le)
+                && self.total() - upper.count > self.total() * 0.01
+        });
+        let upper = upper.map_or(f64::INFINITY, |bucket| bucket.le);
+        if is_beyond { (upper, f64::INFINITY) } else { (lower.map_or(0.0, |b| b.le), upper) }
+    }
+
     fn has_bounds_of(&self, other: &Self) -> bool {
         self.buckets.len() == other.buckets.len()
             && self.buckets.iter().zip(&other.buckets).all(|(a, b)| a.le == b.le)
@@ -89,7 +110,7 @@ impl Histogram {
     /// As PromQL's `histogram_quantile`: observations are taken to be spread evenly over their
     /// bucket, the lowest bucket to begin at 0, and what lies in the `+Inf` bucket is put at that
     /// bucket's lower bound. The truth is somewhere in the same bucket.
-    pub(super) fn quantile(&self, q: f64) -> Option<f64> {
+    pub(crate) fn quantile(&self, q: f64) -> Option<f64> {
         let (top, finite) = self.buckets.split_last()?;
         let last_finite = finite.last()?;
         if top.le != f64::INFINITY || top.count <= 0.0 {
@@ -145,6 +166,17 @@ mod tests {
         for buckets in [&[][..], &[(INF, 3.0)], &[(1.0, 0.0), (INF, 0.0)], &[(1.0, 3.0)]] {
             assert_eq!(histogram(buckets).quantile(0.5), None, "{buckets:?}");
         }
+    }
+
+    #[test]
+    fn what_is_certain_of_a_quantile_is_its_bucket() {
+        let fsyncs = histogram(&[(0.064, 90.0), (0.128, 96.0), (0.256, 100.0), (INF, 100.0)]);
+        assert_eq!([0.064, 0.1, 0.128, 0.2, 9.0].map(|b| fsyncs.above(b)), [10., 4., 4., 0., 0.]);
+        assert_eq!(fsyncs.bounds_of(fsyncs.quantile(0.99).unwrap()), (0.128, 0.256));
+        assert_eq!(fsyncs.bounds_of(0.01), (0.0, 0.064));
+        let stuck = histogram(&[(4.0, 1.0), (8.0, 1.0), (INF, 30.0)]);
+        assert_eq!(stuck.bounds_of(stuck.quantile(0.99).unwrap()), (8.0, INF));
+        assert_eq!(Histogram::default().above(1.0), 0.0);
     }
 
     #[test]

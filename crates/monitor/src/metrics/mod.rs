@@ -12,7 +12,7 @@ pub mod catalogue;
 mod engine;
 pub mod expression;
 pub mod figures;
-mod histogram;
+pub(crate) mod histogram;
 mod layout;
 pub mod page;
 mod requests;

@@ -211,6 +211,14 @@ impl Page {
         self.peers.iter().filter_map(|peer| Some((peer.remote, peer.is_active?)))
     }
 
+    /// How many bytes came from each peer since the process started. What belongs to no peer, such as
+    /// the signs of life of a connection, is under ID 0.
+    pub fn received_bytes(&self) -> impl Iterator<Item = (MemberId, f64)> {
+        let received = |peer: &Peer| peer.counters[PeerCounter::ReceivedBytes as usize];
+        let peers = self.peers.iter().map(move |peer| (peer.remote, received(peer)));
+        peers.filter(|(_, bytes)| bytes.is_finite() && *bytes > 0.0)
+    }
+
     /// The peers of which the page says anything, in no particular order.
     pub(super) fn peers(&self) -> &[Peer] {
         &self.peers
