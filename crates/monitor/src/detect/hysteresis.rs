@@ -138,11 +138,8 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         | Kind::CertExpiry => Hysteresis::sweeps(3, 3),
         Kind::DividedCluster => Hysteresis::sweeps(1, 3),
         // Member lists, lags and revisions take a moment to follow: what lasts is wrong.
-        Kind::MembershipDisagree => {
+        Kind::MembershipDisagree | Kind::RaftLag | Kind::ApplyLag => {
             Hysteresis { raise_after: Duration::from_secs(30), ..Hysteresis::sweeps(6, 3) }
-        }
-        Kind::RaftLag | Kind::ApplyLag => {
-            Hysteresis { raise_after: Duration::from_secs(5), ..Hysteresis::sweeps(6, 3) }
         }
         Kind::RevisionDiverged => {
             Hysteresis { raise_after: Duration::from_secs(4), ..Hysteresis::sweeps(5, 5) }

@@ -6,14 +6,20 @@
 //! what it sees in the window; when that is believed, and when it is over, is decided in
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod answers;
 mod condition;
 mod corrupt;
+mod divided_cluster;
+mod dual_leader;
 mod hysteresis;
+mod index_went_back;
+mod lag;
 mod member_absent;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod quorum_lost;
+mod revision_diverged;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -62,11 +68,16 @@ impl<'a> Window<'a> {
 pub type Detector = fn(&Window<'_>) -> Vec<Condition>;
 
 /// All detectors, in the order of the catalogue.
-pub const DETECTORS: [Detector; 6] = [
+pub const DETECTORS: &[Detector] = &[
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
-    metrics_unreadable::detect,
+    dual_leader::detect,
+    divided_cluster::detect,
     nospace::detect,
     corrupt::detect,
+    revision_diverged::detect,
+    index_went_back::detect,
+    lag::detect,
+    metrics_unreadable::detect,
 ];
