@@ -118,6 +118,11 @@ impl Judge {
         self.identities.get(endpoint).copied()
     }
 
+    /// When a member was seen last to have been started again.
+    pub fn last_restart(&self) -> Option<Timestamp> {
+        self.chronicle.last_restart()
+    }
+
     /// Findings that are over, newest first.
     pub fn closed_findings(&self) -> impl Iterator<Item = &Arc<Finding>> {
         self.findings.closed()
@@ -359,8 +364,13 @@ fn is_complete(picture: &Picture) -> bool {
 /// Whether what a finding of this kind rests on was looked at since the start, beyond what a complete
 /// sweep holds.
 fn has_looked(picture: &Picture, finding: &Finding) -> bool {
-    if basis(finding.kind) != Basis::Metrics {
-        return true;
+    match basis(finding.kind) {
+        Basis::Metrics => {}
+        Basis::Comparison if picture.sweep.consistency.is_some() => {
+            let known = picture.sweep.consistency.as_deref();
+            return known.is_some_and(|known| known.conclusive.is_some());
+        }
+        _ => return true,
     }
     // Several scrapes have to fail before it is seen again that metrics are unreadable; one that
     // succeeds is enough for its end. Rates and quantiles need two.

@@ -13,6 +13,7 @@ mod changes;
 pub mod chronicle;
 mod cluster;
 pub mod config;
+pub mod consistency;
 pub mod correlate;
 pub mod detect;
 mod discovery;

@@ -11,6 +11,7 @@ use model::id::{ClusterId, MemberId};
 use store::Past;
 
 use crate::config::Thresholds;
+use crate::consistency::Consistency;
 use crate::judge::{Brief, Judge, Verdict};
 use crate::metrics::page::Page;
 use crate::metrics::window::PageWindow;
@@ -48,6 +49,8 @@ pub(crate) struct Scene {
     pub(crate) members: Vec<MemberInfo>,
     /// The time of the next sweep.
     pub(crate) now: Timestamp,
+    /// What is known of the equality of the members' data.
+    pub(crate) consistency: Option<Consistency>,
     judge: Judge,
     sweeps: u64,
     windows: BTreeMap<Endpoint, PageWindow>,
@@ -116,6 +119,7 @@ impl Scene {
             says: (1..=size).map(|id| says(id, &members)).collect(),
             members,
             now: Timestamp::from_second(1_800_000_000).unwrap(),
+            consistency: None,
             judge: Judge::new(brief, Past::default()),
             sweeps: 0,
             windows: BTreeMap::new(),
@@ -165,6 +169,7 @@ impl Scene {
             started_at,
             closed_at: started_at + SignedDuration::from_millis(5),
             members: self.says.iter().map(|says| self.member_sweep(says, started_at)).collect(),
+            consistency: self.consistency.clone().map(Arc::new),
         };
         self.now += SignedDuration::from_secs(2);
         self.judge.advance(sweep, None)

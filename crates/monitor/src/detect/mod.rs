@@ -8,9 +8,11 @@
 
 mod answers;
 mod condition;
+mod consistency_check_stale;
 mod corrupt;
 mod divided_cluster;
 mod dual_leader;
+mod hash_mismatch;
 mod hysteresis;
 mod index_went_back;
 mod lag;
@@ -78,6 +80,8 @@ pub const DETECTORS: &[Detector] = &[
     corrupt::detect,
     revision_diverged::detect,
     index_went_back::detect,
+    hash_mismatch::detect,
+    consistency_check_stale::detect,
     lag::detect,
     metrics_unreadable::detect,
 ];

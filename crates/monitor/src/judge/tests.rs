@@ -136,6 +136,7 @@ fn judge_after(past: Past, sweeps: &[[Says; 3]]) -> (Verdict, Vec<String>) {
     for (number, says) in (1..).zip(sweeps) {
         let started_at = at(number);
         let sweep = Sweep {
+            consistency: None,
             number: number as u64,
             started_at,
             closed_at: started_at + SignedDuration::from_millis(5),
