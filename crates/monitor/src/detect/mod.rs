@@ -16,12 +16,15 @@ mod hash_mismatch;
 mod hysteresis;
 mod index_went_back;
 mod lag;
+mod leader_flapping;
 mod member_absent;
+mod membership_disagree;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod quorum_lost;
 mod revision_diverged;
+mod zombie_member;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -75,7 +78,10 @@ pub const DETECTORS: &[Detector] = &[
     no_leader::detect,
     member_absent::detect,
     dual_leader::detect,
+    leader_flapping::detect,
     divided_cluster::detect,
+    membership_disagree::detect,
+    zombie_member::detect,
     nospace::detect,
     corrupt::detect,
     revision_diverged::detect,
