@@ -91,6 +91,7 @@ pub(crate) fn brief(config: &ClusterConfig) -> Brief {
                 .collect(),
             default_scheme,
         },
+        is_anonymous: config.is_anonymous(),
         thresholds: config.thresholds.clone(),
         scrape_interval: config.intervals.metrics,
     }

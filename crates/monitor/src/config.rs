@@ -192,6 +192,14 @@ impl ClusterConfig {
         self.endpoints.iter().filter_map(|text| Endpoint::parse(text, scheme).ok()).collect()
     }
 
+    /// Whether the members are told nothing of who asks: no user, no token, no client certificate.
+    pub fn is_anonymous(&self) -> bool {
+        let auth = &self.auth;
+        let has_token = auth.token.is_some() || auth.token_file.is_some();
+        let has_certificate = self.tls.as_ref().is_some_and(|tls| tls.cert_file.is_some());
+        auth.user.is_none() && !has_token && !has_certificate
+    }
+
     /// How to connect to the members.
     pub fn client(&self) -> ClientConfig {
         ClientConfig {

@@ -41,6 +41,8 @@ pub struct Brief {
     pub labels: BTreeMap<String, String>,
     /// Its endpoints.
     pub configured: Configured,
+    /// Whether the members are told nothing of who asks: no user, token or client certificate.
+    pub is_anonymous: bool,
     /// What is too much.
     pub thresholds: Thresholds,
     /// The time between two scrapes of a member.
@@ -277,6 +279,7 @@ impl Judge {
             pictures: &self.window,
             chronicle: &self.chronicle,
             leader_changes: &leader_changes,
+            is_anonymous: self.brief.is_anonymous,
             thresholds: &self.brief.thresholds,
             scrape_interval,
         };

@@ -37,6 +37,10 @@ pub(crate) struct Says {
     pub(crate) local_members: Vec<MemberInfo>,
     /// The alarms that it reports.
     pub(crate) alarms: Vec<Alarm>,
+    /// Whether its serializable read succeeds; if not, it is late.
+    pub(crate) serves_reads: bool,
+    /// When the certificate that it shows expires.
+    pub(crate) certificate_expires_at: Option<Timestamp>,
     /// The lines of its `/metrics`; none is served while it is empty.
     pub(crate) page: BTreeMap<String, f64>,
 }
@@ -96,6 +100,8 @@ fn says(id: u64, members: &[MemberInfo]) -> Says {
         },
         local_members: members.to_vec(),
         alarms: Vec::new(),
+        serves_reads: true,
+        certificate_expires_at: None,
         page: BTreeMap::new(),
     }
 }
@@ -112,6 +118,7 @@ impl Scene {
                 map: BTreeMap::new(),
                 default_scheme: Scheme::Http,
             },
+            is_anonymous: true,
             thresholds: Thresholds::default(),
             scrape_interval: SCRAPES,
         };
@@ -140,6 +147,12 @@ impl Scene {
         self.judge.rebrief(brief);
         self.says.push(Says { endpoint, ..says(id, &self.members) });
         self.says.last_mut().unwrap()
+    }
+
+    /// From now on the monitor says who it is.
+    pub(crate) fn present_credentials(&mut self) {
+        let brief = Brief { is_anonymous: false, ..self.judge.brief().clone() };
+        self.judge.rebrief(brief);
     }
 
     /// Sets one line of the `/metrics` of `m{id}`, such as `etcd_server_has_leader`.
@@ -211,7 +224,11 @@ impl Scene {
             local_members: observed(started_at, answers.map(|()| list(&says.local_members))),
             members: observed(started_at, reads.map(|()| list(&self.members))),
             alarms: observed(started_at, answers.map(|()| says.alarms.clone())),
-            serializable_read: observed(started_at, answers.map(|()| header)),
+            serializable_read: observed(
+                started_at,
+                when(says.answers && says.serves_reads).map(|()| header),
+            ),
+            certificate_expires_at: says.certificate_expires_at,
             linearizable_read: observed(started_at, reads.map(|()| header)),
             scrape: self.scrapes.get(&says.endpoint).cloned(),
             figures: self.windows.get(&says.endpoint).and_then(PageWindow::figures).map(Arc::new),

@@ -23,8 +23,11 @@ const WAITS: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Revisions below the newest one that are hashed up to while there are writes, so that no member
-/// has to be waited for.
+/// has to be waited for; a tenth of all at most, so that there is something to compare.
 const MARGIN: i64 = 100;
+
+/// Revisions that a member may be behind the others.
+const MAX_BEHIND: i64 = 10_000;
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,10 +116,20 @@ impl Protocol {
             Err(error) => return Step::Done(failed(&error)),
         };
         let least = revisions.iter().copied().min().unwrap_or_default();
+        // Hashes up to an old revision compare little: one member far behind would make the check hollow.
+        let mut sorted = revisions.clone();
+        sorted.sort_unstable();
+        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        if middle.saturating_sub(least) > MAX_BEHIND {
+            let behind = self.subjects.iter().zip(&revisions).find(|(_, at)| **at == least);
+            let name = behind.map_or("a member", |(of, _)| of.hash.member.name.as_str());
+            let why = format!("{name} is at revision {least}, others at {middle}");
+            return Step::Done(Outcome::Unknown(why));
+        }
         let is_busy = revisions.iter().any(|revision| *revision != least)
             || self.subjects.iter().any(|subject| subject.revision != least);
         // After a compaction the newest revision is the one that is certainly still there.
-        let margin = if is_busy && self.compactions == 0 { MARGIN } else { 0 };
+        let margin = if is_busy && self.compactions == 0 { MARGIN.min(least / 10) } else { 0 };
         for (subject, revision) in self.subjects.iter_mut().zip(revisions) {
             subject.revision = revision;
         }

@@ -7,23 +7,33 @@
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
 mod answers;
+mod auth_off;
+mod cert_expiry;
+mod cluster_size;
 mod condition;
 mod consistency_check_stale;
 mod corrupt;
 mod divided_cluster;
 mod dual_leader;
+mod duplicate_member;
 mod hash_mismatch;
 mod hysteresis;
 mod index_went_back;
+mod known_versions;
 mod lag;
 mod leader_flapping;
+mod learner_stuck;
 mod member_absent;
 mod membership_disagree;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
+mod quorum_at_risk;
 mod quorum_lost;
 mod revision_diverged;
+mod unstarted_member;
+mod version_cve;
+mod version_skew;
 mod zombie_member;
 
 use std::collections::VecDeque;
@@ -50,6 +60,8 @@ pub struct Window<'a> {
     pub chronicle: &'a Chronicle,
     /// Past and present leaders, newest first.
     pub leader_changes: &'a VecDeque<LeaderChange>,
+    /// Whether we present neither user, token nor client certificate.
+    pub is_anonymous: bool,
     /// What the configuration calls too much.
     pub thresholds: &'a Thresholds,
     /// The time between two scrapes of a member.
@@ -77,11 +89,16 @@ pub const DETECTORS: &[Detector] = &[
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
+    quorum_at_risk::detect,
     dual_leader::detect,
     leader_flapping::detect,
     divided_cluster::detect,
+    duplicate_member::detect,
     membership_disagree::detect,
     zombie_member::detect,
+    unstarted_member::detect,
+    learner_stuck::detect,
+    cluster_size::detect,
     nospace::detect,
     corrupt::detect,
     revision_diverged::detect,
@@ -89,5 +106,9 @@ pub const DETECTORS: &[Detector] = &[
     hash_mismatch::detect,
     consistency_check_stale::detect,
     lag::detect,
+    version_skew::detect,
+    version_cve::detect,
+    auth_off::detect,
+    cert_expiry::detect,
     metrics_unreadable::detect,
 ];

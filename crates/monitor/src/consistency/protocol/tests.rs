@@ -55,12 +55,24 @@ fn a_mismatch_that_does_not_come_again_is_none() {
 #[test]
 fn under_load_a_revision_is_hashed_that_all_members_have() {
     let mut protocol = protocol(3);
-    assert_eq!(protocol.statuses(Ok(vec![900, 870, 880])), Step::Hash(0, 770));
-    // Idle: none has moved, and all are at the same.
-    assert_eq!(protocol.statuses(Ok(vec![900, 900, 900])), Step::Hash(0, 800));
-    assert_eq!(protocol.statuses(Ok(vec![900, 900, 900])), Step::Hash(0, 900));
-    // Nonsense is asked for all the same: the member says what it makes of it.
-    assert_eq!(protocol.statuses(Ok(vec![i64::MIN, i64::MAX, 0])), Step::Hash(0, 1));
+    assert_eq!(protocol.statuses(Ok(vec![9_000, 8_700, 8_800])), Step::Hash(0, 8_600));
+    // They have moved since they were looked at last, and are at the same now.
+    assert_eq!(protocol.statuses(Ok(vec![9_000; 3])), Step::Hash(0, 8_900));
+    // Idle: none has moved.
+    assert_eq!(protocol.statuses(Ok(vec![9_000; 3])), Step::Hash(0, 9_000));
+    // There is little to compare: all of it but a tenth.
+    assert_eq!(protocol.statuses(Ok(vec![50; 3])), Step::Hash(0, 45));
+}
+
+#[test]
+fn a_member_far_behind_or_one_that_tells_nonsense_makes_no_hollow_check() {
+    let mut protocol = protocol(3);
+    for revisions in [[90_000, 17, 90_000], [i64::MAX, i64::MIN, 90_000]] {
+        let step = protocol.statuses(Ok(revisions.to_vec()));
+        let Step::Done(Outcome::Unknown(why)) = step else { panic!("{step:?}") };
+        assert!(why.starts_with("m2 is at revision "), "{why}");
+    }
+    assert_eq!(protocol.statuses(Ok(vec![i64::MAX, 900, 900])), Step::Hash(0, 810));
 }
 
 #[test]
