@@ -100,6 +100,11 @@ impl Chronicle {
         self.members.get(&id)
     }
 
+    /// When a member was seen last to have been started again.
+    pub fn last_restart(&self) -> Option<Timestamp> {
+        self.members.values().filter_map(|track| track.restarts.back().copied()).max()
+    }
+
     /// Takes one more picture; members that it does not show are forgotten.
     pub fn observe(&mut self, picture: &Picture) {
         self.since.get_or_insert(picture.at());

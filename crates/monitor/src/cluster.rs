@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::config::ClusterConfig;
+use crate::consistency::schedule::Checks;
 use crate::discovery::{self, Found};
 use crate::judge::{Brief, Judge};
 use crate::probe::{Prober, Question, Reply};
@@ -65,6 +66,7 @@ pub(crate) struct Watch {
     /// What was undecided after the last sweep.
     undecided: BTreeSet<String>,
     discovered: Option<mpsc::Receiver<Found>>,
+    checks: Checks,
 }
 
 struct OpenSweep {
@@ -90,6 +92,7 @@ pub(crate) fn brief(config: &ClusterConfig) -> Brief {
                 .collect(),
             default_scheme,
         },
+        is_anonymous: config.is_anonymous(),
         thresholds: config.thresholds.clone(),
         scrape_interval: config.intervals.metrics,
     }
@@ -123,6 +126,11 @@ impl Watch {
                 sink: record.sink().cloned(),
             },
             discovered: discovery::start(&config),
+            checks: Checks::new(
+                &config.consistency,
+                phase((&config.name, "consistency"), config.consistency.interval),
+                &record,
+            ),
             period: config.intervals.health,
             begun: Instant::now(),
             next: Instant::now(),
@@ -146,6 +154,7 @@ impl Watch {
         loop {
             let close_by = self.open.as_ref().map(|open| open.close_by);
             let next_scrape = self.next_scrape();
+            let next_check = self.checks.due();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.judge,
@@ -163,6 +172,9 @@ impl Watch {
                     self.begin();
                 }
                 () = until(next_scrape) => self.scrape_due(),
+                Some(check) = self.checks.ended() => self.checks.finish(&self.record, check),
+                () = until(next_check) => self.begin_check(),
+                () = self.record.check_wanted() => self.begin_check(),
             }
             if self.open.as_ref().is_some_and(|open| open.pending == 0) {
                 self.close();
@@ -275,6 +287,7 @@ impl Watch {
             started_at: open.started_at,
             closed_at: self.record.clock().now(),
             members: self.targets.values().map(|target| target.observed(now)).collect(),
+            consistency: Some(self.record.consistency()),
         };
         let slowest = self.record.slowest_probe();
         self.judge.declare(self.record.maintenance());
@@ -287,8 +300,16 @@ impl Watch {
         };
         self.next = self.next.min((self.begun + self.period).max(now));
         self.follow_eagerness(std::mem::take(&mut verdict.undecided), now);
+        self.checks.follow_restarts(self.judge.last_restart());
         self.record.publish(verdict, self.judge.closed_findings());
         self.scrape_named(now);
+    }
+
+    /// Has the members' data compared, unless that is under way or must not be.
+    fn begin_check(&mut self) {
+        let connections =
+            self.targets.iter().map(|(at, target)| (at.clone(), target.member.clone())).collect();
+        self.checks.begin(&self.record, &connections, self.config.timeouts.request);
     }
 
     /// Has the metrics of members whose names are known by now read for the first time.

@@ -41,6 +41,8 @@ pub struct ClusterConfig {
     pub thresholds: Thresholds,
     /// Whether to probe writes too.
     pub write_probe: WriteProbe,
+    /// Comparing the members' data by their hashes.
+    pub consistency: ConsistencyCheck,
 }
 
 /// How often to look.
@@ -149,8 +151,34 @@ impl Default for WriteProbe {
     }
 }
 
+/// Comparing the members' data: each member hashes its keys up to one revision (`HashKV`), and all
+/// hashes must be equal.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsistencyCheck {
+    /// On by default; with authentication it needs a user with the role root.
+    pub enabled: bool,
+    /// Between two checks; one more follows each restart of a member. None is made while a member is
+    /// unhealthy or the cluster is under pressure.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
+    pub interval: Duration,
+    /// Databases larger than this are not hashed, MiB: a hash reads all of it, at 0.8 s for each GB
+    /// that is in memory.
+    pub max_db_size_mb: u64,
+}
+
+impl Default for ConsistencyCheck {
+    fn default() -> Self {
+        Self { enabled: true, interval: Duration::from_hours(1), max_db_size_mb: 2048 }
+    }
+}
+
 /// The shortest interval accepted: below it the monitor is a load of its own.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The shortest interval accepted between two comparisons of the members' data.
+const MIN_CONSISTENCY_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The timeouts accepted: no answer comes faster, and no sweep waits longer.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
@@ -166,6 +194,14 @@ impl ClusterConfig {
     pub fn parsed_endpoints(&self) -> Vec<Endpoint> {
         let scheme = self.default_scheme();
         self.endpoints.iter().filter_map(|text| Endpoint::parse(text, scheme).ok()).collect()
+    }
+
+    /// Whether the members are told nothing of who asks: no user, no token, no client certificate.
+    pub fn is_anonymous(&self) -> bool {
+        let auth = &self.auth;
+        let has_token = auth.token.is_some() || auth.token_file.is_some();
+        let has_certificate = self.tls.as_ref().is_some_and(|tls| tls.cert_file.is_some());
+        auth.user.is_none() && !has_token && !has_certificate
     }
 
     /// How to connect to the members.
@@ -204,6 +240,22 @@ impl ClusterConfig {
             errors.push(ConfigError::new(
                 "write_probe.prefix",
                 "must not be empty: the probe writes only under its own prefix",
+            ));
+        }
+        if self.consistency.interval < MIN_CONSISTENCY_INTERVAL {
+            errors.push(ConfigError::new(
+                "consistency.interval",
+                format!(
+                    "{:?} is too short; the least is {MIN_CONSISTENCY_INTERVAL:?}: each check reads \
+                     all of every database",
+                    self.consistency.interval
+                ),
+            ));
+        }
+        if self.consistency.max_db_size_mb == 0 {
+            errors.push(ConfigError::new(
+                "consistency.max_db_size_mb",
+                "must be at least 1; to make no checks, set consistency.enabled to false",
             ));
         }
         errors

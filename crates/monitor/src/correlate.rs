@@ -97,6 +97,7 @@ const RULES: &[Rule] = {
                 Kind::ConsistencyCheckStale,
             ],
         ),
+        rule(Kind::ZombieMember, Cluster, &[Kind::MembershipDisagree]),
         rule(Kind::CorruptAlarm, Cluster, &[Kind::GrpcErrors, Kind::ConsistencyCheckStale]),
         rule(Kind::HashMismatch, Cluster, &[Kind::RevisionDiverged]),
         rule(Kind::Nospace, Cluster, &[Kind::GrpcErrors]),

@@ -140,10 +140,11 @@ impl FindingBook {
     fn see(&mut self, key: &Key, condition: &Condition, round: &Round<'_>, turns: &mut Vec<Turn>) {
         let now = round.now;
         let needed = hysteresis(condition.kind, round.scrape_interval);
+        let (raise, raise_after) = condition.raise.unwrap_or((needed.raise, needed.raise_after));
         let expected = || (round.expected)(condition);
         let Some(entry) = self.entries.get_mut(key) else {
             let mut finding = finding(condition, expected(), now);
-            if needed.raise <= 1 && needed.raise_after.is_zero() {
+            if raise <= 1 && raise_after.is_zero() {
                 open(&mut finding, now, turns);
             }
             let finding = Arc::new(finding);
@@ -156,8 +157,7 @@ impl FindingBook {
         entry.seen_at = now;
         entry.is_remembered = false;
         let before = &entry.finding;
-        let is_believed =
-            entry.seen >= needed.raise && between(before.since, now) >= needed.raise_after;
+        let is_believed = entry.seen >= raise && between(before.since, now) >= raise_after;
         let mut after = finding(condition, expected(), before.since);
         after.hidden_by = before.hidden_by;
         let was_open = before.opened_at.is_some();

@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 use crate::changes;
 use crate::cluster::{self, Watch};
 use crate::config::ClusterConfig;
+use crate::consistency::Consistency;
 use crate::detect::Condition;
 use crate::event_log::EventLog;
 use crate::findings;
@@ -413,6 +414,20 @@ impl ClusterHandle {
     /// The same as histograms since the start, for the exporter.
     pub fn probe_histograms(&self) -> Vec<(MemberRef, Probe, ProbeHistogram)> {
         self.record.probe_histograms()
+    }
+
+    /// What is known of the equality of its members' data.
+    pub fn consistency(&self) -> Arc<Consistency> {
+        self.record.consistency()
+    }
+
+    /// Has its members' data compared now and returns what is known then; also where no checks are
+    /// scheduled. A cluster that is not well is not checked: the last check then says why.
+    ///
+    /// Waits for a minute for each member at worst, and for ever once the cluster is not watched any
+    /// more: give it a deadline.
+    pub async fn check_consistency(&self) -> Arc<Consistency> {
+        self.record.check_consistency().await
     }
 
     /// How well its schedule is kept.

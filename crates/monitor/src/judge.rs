@@ -44,6 +44,8 @@ pub struct Brief {
     pub labels: BTreeMap<String, String>,
     /// Its endpoints.
     pub configured: Configured,
+    /// Whether the members are told nothing of who asks: no user, token or client certificate.
+    pub is_anonymous: bool,
     /// What is too much.
     pub thresholds: Thresholds,
     /// The time between two scrapes of a member.
@@ -128,6 +130,11 @@ impl Judge {
     /// The member that an endpoint answered as, now or before.
     pub fn identity(&self, endpoint: &Endpoint) -> Option<MemberId> {
         self.identities.get(endpoint).copied()
+    }
+
+    /// When a member was seen last to have been started again.
+    pub fn last_restart(&self) -> Option<Timestamp> {
+        self.chronicle.last_restart()
     }
 
     /// Findings that are over, newest first.
@@ -285,6 +292,7 @@ impl Judge {
             pictures: &self.window,
             chronicle: &self.chronicle,
             leader_changes: &leader_changes,
+            is_anonymous: self.brief.is_anonymous,
             thresholds: &self.brief.thresholds,
             scrape_interval,
         };
@@ -374,8 +382,13 @@ fn is_complete(picture: &Picture) -> bool {
 /// Whether what a finding of this kind rests on was looked at since the start, beyond what a complete
 /// sweep holds.
 fn has_looked(picture: &Picture, finding: &Finding) -> bool {
-    if basis(finding.kind) != Basis::Metrics {
-        return true;
+    match basis(finding.kind) {
+        Basis::Metrics => {}
+        Basis::Comparison if picture.sweep.consistency.is_some() => {
+            let known = picture.sweep.consistency.as_deref();
+            return known.is_some_and(|known| known.conclusive.is_some());
+        }
+        _ => return true,
     }
     // Several scrapes have to fail before it is seen again that metrics are unreadable; one that
     // succeeds is enough for its end. Rates and quantiles need two.

@@ -15,6 +15,7 @@ pub mod checks;
 pub mod chronicle;
 mod cluster;
 pub mod config;
+pub mod consistency;
 pub mod correlate;
 pub mod detect;
 mod discovery;

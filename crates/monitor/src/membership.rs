@@ -9,6 +9,7 @@ use model::finding::MemberRef;
 use model::id::MemberId;
 use model::membership::{MembershipChange, MembershipChangeKind};
 
+use crate::picture::{self, QuorumRead};
 use crate::sweep::Sweep;
 
 /// Entries kept.
@@ -65,18 +66,29 @@ impl MembershipTracker {
     }
 }
 
-/// The list that the quorum agreed on. Of several in one sweep, the one asked for last.
+/// The list that the quorum agreed on, in the cluster to which most endpoints belong. Of several in
+/// one sweep, the one of a member that also reads with the quorum (etcd 3.4 answers with the list
+/// that the member has, and one that was removed may have an old one), then the one asked for last.
 fn agreed_list(sweep: &Sweep) -> Option<&MemberList> {
-    let calls = sweep.members.iter().filter_map(|member| member.members.since(sweep.started_at));
-    let newest = calls.filter(|call| call.result.is_ok()).max_by_key(|call| call.sent_at)?;
-    newest.result.as_ref().ok()
+    let cluster = picture::cluster_id(sweep);
+    let lists = sweep.members.iter().filter_map(|member| {
+        let call = member.members.since(sweep.started_at)?;
+        let list = call.result.as_ref().ok()?;
+        let is_of_ours = cluster.is_none_or(|cluster| list.header.cluster_id == cluster);
+        let reads = picture::quorum_read(sweep, member) == QuorumRead::Succeeded;
+        is_of_ours.then_some(((reads, call.sent_at), list))
+    });
+    lists.max_by_key(|(rank, _)| *rank).map(|(_, list)| list)
 }
 
 /// The list as the member with the highest applied index has it.
 fn local_list(sweep: &Sweep) -> Option<&MemberList> {
+    let cluster = picture::cluster_id(sweep);
     let with_index = sweep.members.iter().filter_map(|member| {
         let list = member.local_members.answer()?;
-        Some((member.status.answer().map_or(0, |status| status.raft_applied_index), list))
+        let index = member.status.answer().map_or(0, |status| status.raft_applied_index);
+        let is_of_ours = cluster.is_none_or(|cluster| list.header.cluster_id == cluster);
+        is_of_ours.then_some((index, list))
     });
     with_index.max_by_key(|(index, _)| *index).map(|(_, list)| list)
 }

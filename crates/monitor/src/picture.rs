@@ -90,7 +90,9 @@ pub fn quorum_read(sweep: &Sweep, member: &MemberSweep) -> QuorumRead {
 /// don't.
 pub fn has_quorum(sweep: &Sweep) -> Option<bool> {
     let mut failed = false;
-    for member in &sweep.members {
+    let cluster = cluster_id(sweep);
+    // What another cluster's members do says nothing of this one.
+    for member in sweep.members.iter().filter(|member| is_of(member, cluster)) {
         match quorum_read(sweep, member) {
             QuorumRead::Succeeded => return Some(true),
             // A failure of a member that does not even tell its Status says nothing of the quorum.
@@ -135,8 +137,11 @@ pub fn quorum(members: &[MemberView], has_quorum: Option<bool>) -> Quorum {
 pub fn leader(sweep: &Sweep, members: &[MemberView]) -> LeaderSighting {
     let by_id: BTreeMap<MemberId, &MemberView> =
         members.iter().filter_map(|member| Some((member.id?, member))).collect();
-    let statuses =
-        || sweep.members.iter().filter_map(|member| Some((member, member.status.answer()?)));
+    let cluster = cluster_id(sweep);
+    let statuses = || {
+        let members = sweep.members.iter().filter(|member| is_of(member, cluster));
+        members.filter_map(|member| Some((member, member.status.answer()?)))
+    };
     let claimant = statuses()
         .filter(|(_, status)| status.leader == Some(status.header.member_id))
         .max_by_key(|(member, status)| {
@@ -173,6 +178,12 @@ pub fn cluster_id(sweep: &Sweep) -> Option<ClusterId> {
         *votes.entry(status.header.cluster_id).or_default() += 1;
     }
     votes.into_iter().max_by_key(|(id, count)| (*count, std::cmp::Reverse(*id))).map(|(id, _)| id)
+}
+
+/// Whether a member belongs to this cluster, or does not tell.
+fn is_of(member: &MemberSweep, cluster: Option<ClusterId>) -> bool {
+    let told = member.status.answer().map(|status| status.header.cluster_id);
+    told.is_none() || told == cluster
 }
 
 /// The part that a member plays.

@@ -13,10 +13,11 @@ use model::clock::Clock;
 use model::finding::{Finding, MemberRef};
 use model::maintenance::Maintenance;
 use store::{Past, Records};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use crate::config::ClusterConfig;
+use crate::consistency::Consistency;
 use crate::event_log::EventLog;
 use crate::judge::Verdict;
 use crate::latency::{Latencies, LatencySummary, Outcome, Probe, ProbeHistogram, WINDOWS};
@@ -43,6 +44,9 @@ pub(crate) struct Record {
     inner: Mutex<Inner>,
     maintenance: ArcSwap<Vec<Maintenance>>,
     swept: watch::Sender<u64>,
+    consistency: watch::Sender<Arc<Consistency>>,
+    /// Somebody wants the members' data compared now.
+    check_wanted: Notify,
 }
 
 #[derive(Default)]
@@ -103,6 +107,7 @@ impl Record {
         sink: Option<Arc<dyn PageSink>>,
         config: Arc<ClusterConfig>,
     ) -> Self {
+        let known = Arc::new(Consistency::new(clock.now()));
         let view = ClusterView::unseen(&config.name, &config.labels, "not looked at yet");
         Self {
             clock,
@@ -115,6 +120,8 @@ impl Record {
             inner: Mutex::default(),
             maintenance: ArcSwap::default(),
             swept: watch::channel(0).0,
+            consistency: watch::channel(known).0,
+            check_wanted: Notify::new(),
         }
     }
 
@@ -176,6 +183,31 @@ impl Record {
 
     pub(crate) fn swept(&self) -> watch::Receiver<u64> {
         self.swept.subscribe()
+    }
+
+    pub(crate) fn consistency(&self) -> Arc<Consistency> {
+        Arc::clone(&self.consistency.borrow())
+    }
+
+    /// Has the members' data compared as soon as may be, and waits for what comes of it.
+    pub(crate) async fn check_consistency(&self) -> Arc<Consistency> {
+        let mut known = self.consistency.subscribe();
+        let before = known.borrow_and_update().attempts;
+        self.check_wanted.notify_one();
+        match known.wait_for(|known| known.attempts > before).await {
+            Ok(known) => Arc::clone(&known),
+            // The sender lives as long as this record.
+            Err(_) => self.consistency(),
+        }
+    }
+
+    /// Returns when somebody wants the members' data compared.
+    pub(crate) async fn check_wanted(&self) {
+        self.check_wanted.notified().await;
+    }
+
+    pub(crate) fn update_consistency(&self, change: impl FnOnce(&mut Consistency)) {
+        self.consistency.send_modify(|known| change(Arc::make_mut(known)));
     }
 
     pub(crate) fn stats(&self) -> ScheduleStats {

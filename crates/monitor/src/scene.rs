@@ -12,6 +12,7 @@ use model::maintenance::Maintenance;
 use store::Past;
 
 use crate::config::Thresholds;
+use crate::consistency::Consistency;
 use crate::judge::{Brief, Judge, Verdict};
 use crate::metrics::page::Page;
 use crate::metrics::window::PageWindow;
@@ -38,6 +39,10 @@ pub(crate) struct Says {
     pub(crate) local_members: Vec<MemberInfo>,
     /// The alarms that it reports.
     pub(crate) alarms: Vec<Alarm>,
+    /// Whether its serializable read succeeds; if not, it is late.
+    pub(crate) serves_reads: bool,
+    /// When the certificate that it shows expires.
+    pub(crate) certificate_expires_at: Option<Timestamp>,
     /// The lines of its `/metrics`; none is served while it is empty.
     pub(crate) page: BTreeMap<String, f64>,
     /// How far its clock is ahead of ours, milliseconds.
@@ -56,6 +61,8 @@ pub(crate) struct Scene {
     pub(crate) members: Vec<MemberInfo>,
     /// The time of the next sweep.
     pub(crate) now: Timestamp,
+    /// What is known of the equality of the members' data.
+    pub(crate) consistency: Option<Consistency>,
     judge: Judge,
     sweeps: u64,
     windows: BTreeMap<Endpoint, PageWindow>,
@@ -101,6 +108,8 @@ fn says(id: u64, members: &[MemberInfo]) -> Says {
         },
         local_members: members.to_vec(),
         alarms: Vec::new(),
+        serves_reads: true,
+        certificate_expires_at: None,
         page: BTreeMap::new(),
         clock_ms: 0,
         profiler: false,
@@ -120,6 +129,7 @@ impl Scene {
                 map: BTreeMap::new(),
                 default_scheme: Scheme::Http,
             },
+            is_anonymous: true,
             thresholds: Thresholds::default(),
             scrape_interval: SCRAPES,
         };
@@ -127,6 +137,7 @@ impl Scene {
             says: (1..=size).map(|id| says(id, &members)).collect(),
             members,
             now: Timestamp::from_second(1_800_000_000).unwrap(),
+            consistency: None,
             judge: Judge::new(brief, Past::default()),
             sweeps: 0,
             windows: BTreeMap::new(),
@@ -157,6 +168,12 @@ impl Scene {
     /// Declares maintenance windows, in place of those before.
     pub(crate) fn declare(&mut self, windows: Vec<Maintenance>) {
         self.judge.declare(Arc::new(windows));
+    }
+
+    /// From now on the monitor says who it is.
+    pub(crate) fn present_credentials(&mut self) {
+        let brief = Brief { is_anonymous: false, ..self.judge.brief().clone() };
+        self.judge.rebrief(brief);
     }
 
     /// Sets one line of the `/metrics` of `m{id}`, such as `etcd_server_has_leader`.
@@ -190,6 +207,7 @@ impl Scene {
             started_at,
             closed_at: started_at + SignedDuration::from_millis(5),
             members: self.says.iter().map(|says| self.member_sweep(says, started_at)).collect(),
+            consistency: self.consistency.clone().map(Arc::new),
         };
         self.now += SignedDuration::from_secs(2);
         self.judge.advance(sweep, None)
@@ -235,7 +253,12 @@ impl Scene {
             ),
             members: observed(started_at, says.took, reads.map(|()| list(&self.members))),
             alarms: observed(started_at, says.took, answers.map(|()| says.alarms.clone())),
-            serializable_read: observed(started_at, says.took, answers.map(|()| header)),
+            serializable_read: observed(
+                started_at,
+                says.took,
+                when(says.answers && says.serves_reads).map(|()| header),
+            ),
+            certificate_expires_at: says.certificate_expires_at,
             linearizable_read: observed(started_at, says.took, reads.map(|()| header)),
             scrape: self.scrapes.get(&says.endpoint).cloned(),
             figures: self.windows.get(&says.endpoint).and_then(PageWindow::figures).map(Arc::new),

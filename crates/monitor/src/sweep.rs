@@ -6,6 +6,7 @@ use std::time::Duration;
 use etcd::{Alarm, Endpoint, Error, Header, MemberList, Status};
 use jiff::Timestamp;
 
+use crate::consistency::Consistency;
 use crate::metrics::figures::Figures;
 use crate::scrape::Scrape;
 
@@ -150,4 +151,6 @@ pub struct Sweep {
     pub closed_at: Timestamp,
     /// What each endpoint said.
     pub members: Vec<MemberSweep>,
+    /// What is known of the equality of the members' data; `None` where nobody compares them.
+    pub consistency: Option<Arc<Consistency>>,
 }

@@ -42,6 +42,7 @@ pub struct ShownCluster<'a> {
     timeouts: ShownTimeouts,
     thresholds: ShownThresholds,
     write_probe: ShownWriteProbe<'a>,
+    consistency: ShownConsistency,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +91,13 @@ struct ShownThresholds {
 struct ShownWriteProbe<'a> {
     enabled: bool,
     prefix: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownConsistency {
+    enabled: bool,
+    interval: ShownDuration,
+    max_db_size_mb: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -185,7 +193,8 @@ impl<'a> From<&'a Settings> for ShownSettings<'a> {
 
 impl<'a> From<&'a ClusterConfig> for ShownCluster<'a> {
     fn from(config: &'a ClusterConfig) -> Self {
-        let ClusterConfig { intervals, timeouts, thresholds, write_probe, .. } = config;
+        let ClusterConfig { intervals, timeouts, thresholds, write_probe, consistency, .. } =
+            config;
         Self {
             name: &config.name,
             labels: &config.labels,
@@ -216,6 +225,11 @@ impl<'a> From<&'a ClusterConfig> for ShownCluster<'a> {
             write_probe: ShownWriteProbe {
                 enabled: write_probe.enabled,
                 prefix: &write_probe.prefix,
+            },
+            consistency: ShownConsistency {
+                enabled: consistency.enabled,
+                interval: ShownDuration(consistency.interval),
+                max_db_size_mb: consistency.max_db_size_mb,
             },
         }
     }

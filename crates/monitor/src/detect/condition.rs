@@ -1,5 +1,7 @@
 //! What a detector says: a condition, put together piece by piece.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use model::finding::{Evidence, FindingKind, MemberRef};
 use model::severity::Severity;
@@ -15,7 +17,10 @@ pub struct Condition {
     pub about: String,
     /// How bad.
     pub severity: Severity,
-    /// One line.
+    /// How often and how long it must be seen before it is believed, where that is not what its kind
+    /// needs.
+    pub raise: Option<(u32, Duration)>,
+    /// One line; without numbers that move, since a change of it is told.
     pub summary: String,
     /// What it means, in one or two sentences.
     pub explanation: String,
@@ -35,6 +40,7 @@ impl Condition {
             member: None,
             about: String::new(),
             severity,
+            raise: None,
             summary: summary.into(),
             explanation: String::new(),
             evidence: Vec::new(),
@@ -54,6 +60,13 @@ impl Condition {
     #[must_use]
     pub fn about(mut self, about: impl Into<String>) -> Self {
         self.about = about.into();
+        self
+    }
+
+    /// It is believed after so many sweeps in a row and so long, whatever its kind needs.
+    #[must_use]
+    pub fn believed_after(mut self, sweeps: u32, time: Duration) -> Self {
+        self.raise = Some((sweeps, time));
         self
     }
 

@@ -130,20 +130,22 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         | Kind::MemberDown
         | Kind::MemberUnreachable
         | Kind::QuorumAtRisk
-        | Kind::DuplicateMember
-        | Kind::ZombieMember
         | Kind::MetricsUnreadable
-        | Kind::ClusterSize
         | Kind::VersionCve
         | Kind::AuthOff
         | Kind::CertExpiry => Hysteresis::sweeps(3, 3),
         Kind::DividedCluster => Hysteresis::sweeps(1, 3),
-        // Member lists, lags and revisions take a moment to follow: what lasts is wrong.
-        Kind::MembershipDisagree => {
-            Hysteresis { raise_after: Duration::from_secs(30), ..Hysteresis::sweeps(6, 3) }
+        // A member that is removed ends by itself a second later.
+        Kind::ZombieMember => {
+            Hysteresis { raise_after: Duration::from_secs(5), ..Hysteresis::sweeps(3, 3) }
         }
-        Kind::RaftLag | Kind::ApplyLag => {
-            Hysteresis { raise_after: Duration::from_secs(5), ..Hysteresis::sweeps(6, 3) }
+        // Until both endpoints were scraped again, one of the two pages may be from before a restart.
+        Kind::DuplicateMember => Hysteresis { raise_after: scrapes, ..Hysteresis::sweeps(3, 3) },
+        // Members come and go one at a time: between two of them the number is even.
+        Kind::ClusterSize => Hysteresis { raise_after: 10 * MINUTE, ..Hysteresis::sweeps(3, 3) },
+        // Member lists, lags and revisions take a moment to follow: what lasts is wrong.
+        Kind::MembershipDisagree | Kind::RaftLag | Kind::ApplyLag => {
+            Hysteresis { raise_after: Duration::from_secs(30), ..Hysteresis::sweeps(6, 3) }
         }
         Kind::RevisionDiverged => {
             Hysteresis { raise_after: Duration::from_secs(4), ..Hysteresis::sweeps(5, 5) }

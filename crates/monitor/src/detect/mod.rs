@@ -6,32 +6,53 @@
 //! what it sees in the window; when that is believed, and when it is over, is decided in
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod answers;
+mod auth_off;
+mod cert_expiry;
 mod clock_skew;
+mod cluster_size;
 mod cluster_unreachable;
 mod compaction_off;
 mod condition;
+mod consistency_check_stale;
 mod corrupt;
 mod disk;
+mod divided_cluster;
+mod dual_leader;
+mod duplicate_member;
 mod file_descriptors;
 mod flags_differ;
 mod fragmented;
 mod grpc_errors;
+mod hash_mismatch;
 mod hysteresis;
+mod index_went_back;
+mod known_versions;
+mod lag;
+mod leader_flapping;
+mod learner_stuck;
 mod lease_storm;
 mod links;
 mod member_absent;
+mod membership_disagree;
 mod memory_pressure;
 mod metrics_unreadable;
 mod no_leader;
 mod nospace;
 mod pprof_exposed;
+mod quorum_at_risk;
 mod quorum_lost;
 mod quota_eta;
 mod quota_high;
 mod reading;
+mod revision_diverged;
 mod slow_peer;
 mod slow_requests;
+mod unstarted_member;
+mod version_cve;
+mod version_skew;
 mod watch_slow;
+mod zombie_member;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -57,6 +78,8 @@ pub struct Window<'a> {
     pub chronicle: &'a Chronicle,
     /// Past and present leaders, newest first.
     pub leader_changes: &'a VecDeque<LeaderChange>,
+    /// Whether we present neither user, token nor client certificate.
+    pub is_anonymous: bool,
     /// What the configuration calls too much.
     pub thresholds: &'a Thresholds,
     /// The time between two scrapes of a member.
@@ -85,23 +108,42 @@ pub const DETECTORS: &[Detector] = &[
     quorum_lost::detect,
     no_leader::detect,
     member_absent::detect,
+    quorum_at_risk::detect,
+    dual_leader::detect,
+    leader_flapping::detect,
+    divided_cluster::detect,
+    duplicate_member::detect,
+    membership_disagree::detect,
+    zombie_member::detect,
+    unstarted_member::detect,
+    learner_stuck::detect,
+    cluster_size::detect,
     links::detect,
     slow_peer::detect,
     disk::detect,
-    lease_storm::detect,
-    watch_slow::detect,
-    grpc_errors::detect,
-    slow_requests::detect,
-    flags_differ::detect,
-    pprof_exposed::detect,
-    clock_skew::detect,
-    file_descriptors::detect,
-    memory_pressure::detect,
-    metrics_unreadable::detect,
     nospace::detect,
     quota_high::detect,
     quota_eta::detect,
     fragmented::detect,
     compaction_off::detect,
     corrupt::detect,
+    revision_diverged::detect,
+    index_went_back::detect,
+    hash_mismatch::detect,
+    consistency_check_stale::detect,
+    lag::detect,
+    lease_storm::detect,
+    watch_slow::detect,
+    grpc_errors::detect,
+    slow_requests::detect,
+    version_skew::detect,
+    version_cve::detect,
+    flags_differ::detect,
+    auth_off::detect,
+    cert_expiry::detect,
+    pprof_exposed::detect,
+    clock_skew::detect,
+    file_descriptors::detect,
+    memory_pressure::detect,
+    metrics_unreadable::detect,
 ];

@@ -10,6 +10,7 @@
 mod alarms;
 mod expected;
 mod failures;
+mod faults_raft;
 mod figures;
 mod health;
 mod hostile;
