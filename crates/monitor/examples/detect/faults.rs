@@ -5,6 +5,8 @@ use std::time::Duration;
 use etcd::{Alarm, AlarmKind};
 use model::finding::{Finding, FindingKind};
 use model::id::MemberId;
+use model::severity::Severity;
+use testbed::faults::{CutOff, Fault as Guard, Part, lab};
 use testbed::{Cluster, ClusterBuilder, EtcdVersion};
 use tokio::time::Instant;
 
@@ -25,7 +27,18 @@ pub(crate) enum Fault {
     Nospace,
     Corrupt,
     TwoClusters,
+    IsolateMember,
+    LoseLeadership,
+    OneWayLink,
+    AlteredValue,
+    Fsync50Ms,
+    Fsync200Ms,
+    Fsync1200Ms,
 }
+
+/// A value that is found in a database file, and what it is replaced by.
+const TRUE_VALUE: &[u8] = b"the value that all three members agreed to hold, once upon a time";
+const FALSE_VALUE: &[u8] = b"the value that one of the members holds in its stead, by mistake.";
 
 /// A fault that was made.
 pub(crate) struct Made {
@@ -34,10 +47,12 @@ pub(crate) struct Made {
     pub(crate) subject: Option<MemberId>,
     /// The members that it was made on, by their place.
     places: Vec<usize>,
+    /// What ends it when it is dropped.
+    guard: Option<Guard>,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::KillLeader,
         Self::KillFollower,
         Self::LoseQuorum,
@@ -45,6 +60,13 @@ impl Fault {
         Self::Nospace,
         Self::Corrupt,
         Self::TwoClusters,
+        Self::IsolateMember,
+        Self::LoseLeadership,
+        Self::OneWayLink,
+        Self::AlteredValue,
+        Self::Fsync50Ms,
+        Self::Fsync200Ms,
+        Self::Fsync1200Ms,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -56,6 +78,13 @@ impl Fault {
             Self::Nospace => "nospace",
             Self::Corrupt => "corrupt-alarm",
             Self::TwoClusters => "two-clusters",
+            Self::IsolateMember => "isolate-member",
+            Self::LoseLeadership => "lose-leadership",
+            Self::OneWayLink => "one-way-link",
+            Self::AlteredValue => "altered-value",
+            Self::Fsync50Ms => "fsync-50ms",
+            Self::Fsync200Ms => "fsync-200ms",
+            Self::Fsync1200Ms => "fsync-1200ms",
         }
     }
 
@@ -67,15 +96,50 @@ impl Fault {
             | Self::Nospace
             | Self::Corrupt
             | Self::TwoClusters => 3,
-            Self::LoseQuorum => 4,
-            Self::PauseMember => 5,
+            Self::LoseQuorum | Self::LoseLeadership => 4,
+            Self::PauseMember | Self::AlteredValue => 5,
+            Self::IsolateMember | Self::OneWayLink => 20,
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => 75,
         })
+    }
+
+    /// How much longer each sync takes, where that is the fault.
+    fn delay(self) -> Option<Duration> {
+        match self {
+            Self::Fsync50Ms => Some(Duration::from_millis(50)),
+            Self::Fsync200Ms => Some(Duration::from_millis(200)),
+            Self::Fsync1200Ms => Some(Duration::from_millis(1_200)),
+            _ => None,
+        }
+    }
+
+    fn is_of_the_network(self) -> bool {
+        matches!(self, Self::IsolateMember | Self::LoseLeadership | Self::OneWayLink)
+    }
+
+    /// Why it can't be made here, if so.
+    pub(crate) fn impossible(self) -> Option<String> {
+        let parts: &[Part] = if self.is_of_the_network() {
+            &[Part::Network]
+        } else if self.delay().is_some() {
+            &[Part::Tracing]
+        } else {
+            &[]
+        };
+        lab(parts).err().map(|missing| missing.to_string())
+    }
+
+    /// Whether clients write meanwhile.
+    pub(crate) fn needs_load(self) -> bool {
+        self.delay().is_some()
     }
 
     pub(crate) fn cluster(self, version: EtcdVersion) -> ClusterBuilder {
         let builder = Cluster::builder(version).members(3);
         match self {
             Self::Nospace => builder.quota_bytes(QUOTA),
+            _ if self.is_of_the_network() => builder.in_namespaces(true),
+            _ if self.delay().is_some() => builder.durable(true),
             _ => builder,
         }
     }
@@ -94,8 +158,19 @@ impl Fault {
             Self::Nospace => &[FindingKind::Nospace],
             Self::Corrupt => &[FindingKind::CorruptAlarm],
             Self::TwoClusters => &[FindingKind::DividedCluster],
+            Self::IsolateMember => &[FindingKind::MemberIsolated],
+            Self::LoseLeadership => &[FindingKind::NoLeader],
+            Self::OneWayLink => &[FindingKind::LinkDown, FindingKind::MemberIsolated],
+            Self::AlteredValue => &[FindingKind::HashMismatch],
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => &[FindingKind::SlowFsync],
         };
-        kinds.contains(&finding.kind)
+        let severity = match self {
+            Self::Fsync50Ms => Severity::Info,
+            Self::Fsync200Ms => Severity::Warning,
+            Self::Fsync1200Ms => Severity::Critical,
+            _ => finding.severity,
+        };
+        kinds.contains(&finding.kind) && finding.severity == severity
     }
 
     pub(crate) async fn make(self, rig: &mut Rig) -> Made {
@@ -104,10 +179,11 @@ impl Fault {
         let leader = place(leader).expect("it is one of them");
         let follower = (leader + 1) % rig.etcd.members().len();
         let one = match self {
-            Self::KillLeader => leader,
+            Self::KillLeader | Self::IsolateMember | Self::LoseLeadership => leader,
             _ => follower,
         };
         let id = rig.etcd.member(one).id();
+        let mut guard = None;
         let (at, places, subject) = match self {
             Self::KillLeader | Self::KillFollower => {
                 let at = Instant::now();
@@ -145,8 +221,31 @@ impl Fault {
                 rig.watch(endpoints);
                 (at, Vec::new(), None)
             }
+            Self::IsolateMember | Self::LoseLeadership => {
+                let at = Instant::now();
+                guard = Some(rig.etcd.member(one).cut_off(CutOff::Peers).expect("it is cut off"));
+                (at, vec![one], Some(id))
+            }
+            Self::OneWayLink => {
+                let at = Instant::now();
+                let heard = rig.etcd.member(leader);
+                guard = Some(rig.etcd.member(one).deafen_to(heard).expect("it is deaf"));
+                (at, vec![one], None)
+            }
+            Self::AlteredValue => {
+                let client = rig.etcd.client();
+                client.put("altered", TRUE_VALUE, None, CALL).await.expect("it is written");
+                replace(rig, one, TRUE_VALUE, FALSE_VALUE).await;
+                (rig.ask_for_comparison(), vec![one], Some(id))
+            }
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => {
+                let delay = self.delay().expect("invariant: it has one");
+                let slow = rig.etcd.member(one).slow_syncs(delay).await;
+                guard = Some(slow.expect("it is traced"));
+                (Instant::now(), vec![one], Some(id))
+            }
         };
-        Made { at, subject, places }
+        Made { at, subject, places, guard }
     }
 
     /// Repairs it; returns when that was done.
@@ -169,7 +268,32 @@ impl Fault {
                 rig.etcd.client().alarm_disarm(alarm, CALL).await.expect("it is disarmed");
             }
             Self::TwoClusters => rig.watch(rig.etcd.endpoints()),
+            Self::AlteredValue => {
+                for place in made.places {
+                    replace(rig, place, FALSE_VALUE, TRUE_VALUE).await;
+                }
+                return rig.ask_for_comparison();
+            }
+            Self::IsolateMember
+            | Self::LoseLeadership
+            | Self::OneWayLink
+            | Self::Fsync50Ms
+            | Self::Fsync200Ms
+            | Self::Fsync1200Ms => {
+                if let Some(guard) = made.guard {
+                    guard.heal().expect("it heals");
+                }
+            }
         }
         Instant::now()
     }
+}
+
+/// Replaces a value in the file of one member, which is stopped meanwhile.
+async fn replace(rig: &Rig, place: usize, old: &[u8], new: &[u8]) {
+    let member = rig.etcd.member(place);
+    member.stop().await.expect("it ends");
+    member.alter_value(old, new).expect("the value is in its file");
+    member.restart().await.expect("it starts");
+    rig.well_but_for_data(CALL * 3).await;
 }

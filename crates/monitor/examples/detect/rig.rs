@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcd::{Connector, Endpoint, Scheme};
 use model::clock::SystemClock;
 use model::finding::{Finding, FindingState};
-use model::health::ClusterState;
+use model::health::{ClusterState, Health};
 use model::id::MemberId;
 use monitor::config::ClusterConfig;
 use monitor::fleet::{ClusterHandle, Fleet};
-use testbed::{Cluster, EtcdVersion};
+use testbed::{Cluster, EtcdVersion, Login};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::faults::{Fault, Made};
@@ -17,12 +19,17 @@ use crate::faults::{Fault, Made};
 /// How often the view is looked at, which is how exact the times are.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// The clients of the load, and the rest of each between two writes.
+const WRITERS: usize = 8;
+const WRITE_EVERY: Duration = Duration::from_millis(50);
+
 /// What a fault is made on.
 pub(crate) struct Rig {
     pub(crate) etcd: Cluster,
     /// A second cluster, where the fault takes one.
     pub(crate) other: Option<Cluster>,
     pub(crate) fleet: Fleet,
+    load: Option<JoinHandle<()>>,
 }
 
 impl Rig {
@@ -33,7 +40,8 @@ impl Rig {
             other = Some(Cluster::builder(version).members(1).start().await.expect("it starts"));
         }
         let fleet = Fleet::new(Arc::new(SystemClock));
-        let rig = Self { etcd, other, fleet };
+        let load = fault.needs_load().then(|| tokio::spawn(write(client_of(&etcd))));
+        let rig = Self { etcd, other, fleet, load };
         rig.watch(rig.etcd.endpoints());
         rig
     }
@@ -129,7 +137,49 @@ impl Rig {
             .any(|finding| fault.tells(finding) && of(finding) && is_wanted(finding))
     }
 
+    /// Has the members' data compared, soon; returns when that was asked for.
+    pub(crate) fn ask_for_comparison(&self) -> Instant {
+        let handle = self.handle();
+        let at = Instant::now();
+        tokio::spawn(async move { handle.check_consistency().await });
+        at
+    }
+
+    /// Waits until all members are healthy, whatever their data is.
+    pub(crate) async fn well_but_for_data(&self, within: Duration) {
+        let start = Instant::now();
+        self.etcd.wait_ready().await.expect("the cluster is ready");
+        let is_healthy = || {
+            let view = self.handle().view();
+            view.members.iter().all(|member| member.health == Health::Healthy)
+        };
+        while !is_healthy() {
+            assert!(start.elapsed() < within, "not well: {:#?}", self.handle().view().reasons);
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
     pub(crate) async fn end(self) {
+        if let Some(load) = self.load {
+            load.abort();
+        }
         self.fleet.shutdown().await;
     }
+}
+
+fn client_of(etcd: &Cluster) -> etcd::Cluster {
+    let connector = Connector::new(etcd.client_config(Login::Root)).expect("it can connect");
+    let endpoint = |text: &String| Endpoint::parse(text, Scheme::Http).expect("it is one");
+    connector.cluster(etcd.endpoints().iter().map(endpoint).collect())
+}
+
+/// Writes a small value again and again, by several clients.
+async fn write(client: etcd::Cluster) {
+    let one = async |number: usize| loop {
+        let key = format!("load/{number}");
+        // While the cluster has no leader, that is no matter.
+        let _ = client.put(key, "value", None, Duration::from_secs(5)).await;
+        sleep(WRITE_EVERY).await;
+    };
+    futures::future::join_all((0..WRITERS).map(one)).await;
 }
