@@ -155,7 +155,11 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         Kind::LeaderUniquenessViolated => {
             Hysteresis { raise: 3, ..Hysteresis::for_at_least(60 * MINUTE) }
         }
-        Kind::LeaderFlapping => Hysteresis::for_at_least(MINUTE),
+        // The next scrape tells whether restarts explain it.
+        Kind::LeaderFlapping => Hysteresis {
+            raise_after: scrapes + Duration::from_secs(5),
+            ..Hysteresis::for_at_least(MINUTE)
+        },
         Kind::IndexWentBack => Hysteresis::for_at_least(DAY),
         Kind::MemberIsolated | Kind::LinkDown => Hysteresis::scrapes(1, 2, scrapes),
         Kind::SlowFsync | Kind::SlowCommit => Hysteresis::scrapes(3, 4, scrapes),
