@@ -112,3 +112,6 @@ pub const DETECTORS: &[Detector] = &[
     cert_expiry::detect,
     metrics_unreadable::detect,
 ];
+
+#[cfg(test)]
+mod tests;
