@@ -156,7 +156,11 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         Kind::LeaderUniquenessViolated => {
             Hysteresis { raise: 3, ..Hysteresis::for_at_least(60 * MINUTE) }
         }
-        Kind::LeaderFlapping => Hysteresis::for_at_least(MINUTE),
+        // The next scrape tells whether restarts explain it.
+        Kind::LeaderFlapping => Hysteresis {
+            raise_after: scrapes + Duration::from_secs(5),
+            ..Hysteresis::for_at_least(MINUTE)
+        },
         Kind::IndexWentBack => Hysteresis::for_at_least(DAY),
         Kind::MemberIsolated | Kind::LinkDown => Hysteresis::scrapes(1, 2, scrapes),
         // They look at half a minute already, so that a third scrape would only tell it later.

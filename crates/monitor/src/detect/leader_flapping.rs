@@ -24,21 +24,41 @@ const SLOW_FSYNC: f64 = 0.1;
 /// Half of etcd's default election timeout, seconds.
 const SLOW_ROUND_TRIP: f64 = 0.5;
 
-/// Elections are counted, not losses: each makes one leader.
+/// A restart that is seen from this long before a change on explains it.
+const RESTART_BEFORE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Elections are counted, not losses: each makes one leader. One that a restart explains is none, as
+/// long as its member was started again only once: that is what a rolling restart looks like.
 pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
     let now = window.newest().at();
-    let within = |time: SignedDuration| {
-        let elected = |change: &&LeaderChange| change.to.is_some();
-        let recent = move |change: &&LeaderChange| now.duration_since(change.at) <= time;
-        window.leader_changes.iter().take_while(recent).filter(elected).count()
-    };
-    let (recent, lately) = (within(WINDOW), within(SHORT));
+    let mut explained = BTreeSet::new();
+    let changes: Vec<&LeaderChange> = window
+        .leader_changes
+        .iter()
+        .take_while(|change| now.duration_since(change.at) <= WINDOW)
+        .filter(|change| change.to.is_some())
+        .filter(|change| {
+            let restarted = restarted_once(window, change);
+            !restarted.is_some_and(|member| explained.insert(member))
+        })
+        .collect();
+    let lately = changes.iter().filter(|change| now.duration_since(change.at) <= SHORT).count();
+    let recent = changes.len();
     let severity = match (recent, lately) {
         (_, MANY..) => Severity::Critical,
         (MANY.., _) => Severity::Warning,
         _ => return Vec::new(),
     };
     vec![condition(window, severity, recent)]
+}
+
+/// The member that led before, if it was started again about then and not besides.
+fn restarted_once(window: &Window<'_>, change: &LeaderChange) -> Option<MemberId> {
+    let id = change.from.as_ref()?.id?;
+    let since = window.newest().at() - WINDOW;
+    let mut restarts = window.chronicle.member(id)?.restarts.iter().filter(|at| **at >= since);
+    let restart = restarts.next().filter(|_| restarts.next().is_none())?;
+    (*restart >= change.at - RESTART_BEFORE).then_some(id)
 }
 
 fn condition(window: &Window<'_>, severity: Severity, changes: usize) -> Condition {
@@ -218,10 +238,33 @@ mod tests {
             scene.metric(id, "etcd_server_has_leader", 1.0);
             scene.metric(id, "process_start_time_seconds", 1_700_000_000.0);
         }
+        let restart = |scene: &mut Scene, id| {
+            let started = scene.now.as_second() as f64;
+            scene.metric(id, "process_start_time_seconds", started);
+            scene.run(Duration::from_secs(15), |_, _| {});
+        };
         scene.run(Duration::from_secs(30), |_, _| {});
-        let started = scene.now.as_second() as f64;
-        scene.metric(1, "process_start_time_seconds", started);
+        restart(&mut scene, 1);
+        restart(&mut scene, 1);
         let found = flapping(&mut scene, Duration::from_mins(1), &[2, 1, 3]);
         assert_eq!(found[0].causes[0], RESTARTS);
+    }
+
+    #[test]
+    fn a_rolling_restart_that_hits_each_leader_is_none() {
+        let mut scene = Scene::new(3);
+        for id in 1..=3 {
+            scene.metric(id, "etcd_server_has_leader", 1.0);
+            scene.metric(id, "process_start_time_seconds", 1_700_000_000.0);
+        }
+        scene.run(Duration::from_secs(30), |_, _| {});
+        for (stopped, next) in [(1, 2), (2, 3), (3, 1)] {
+            elect(&mut scene, next);
+            scene.sweeps(2);
+            let started = scene.now.as_second() as f64;
+            scene.metric(stopped, "process_start_time_seconds", started);
+            let verdict = scene.run(Duration::from_secs(20), |_, _| {});
+            assert!(of_kind(&verdict, FindingKind::LeaderFlapping).is_empty());
+        }
     }
 }

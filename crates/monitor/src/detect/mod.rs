@@ -147,3 +147,6 @@ pub const DETECTORS: &[Detector] = &[
     memory_pressure::detect,
     metrics_unreadable::detect,
 ];
+
+#[cfg(test)]
+mod tests;

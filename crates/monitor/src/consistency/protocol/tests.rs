@@ -1,3 +1,5 @@
+//! The steps of a check, by what members answer.
+
 use etcd::Header;
 use model::id::{ClusterId, MemberId};
 
