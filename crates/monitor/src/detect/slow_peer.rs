@@ -1,11 +1,13 @@
 //! Slow peer: messages from a member to another one take long.
 //!
-//! etcd measures the round trip to each peer every 30 s and observes a smoothed value. While the link
-//! is down that value stands still and goes on being observed, so that only a link that was up for
-//! the whole window, and some time before, is judged.
+//! etcd measures the round trip to each peer every 30 s and observes a smoothed value, of which an
+//! eighth is the last one. While the link is down that value stands still and goes on being observed;
+//! after a start, when the first round trip took long, it takes minutes to come down. So a link is
+//! judged only when both ends, and the connection between them, were there for a while.
 
 use jiff::SignedDuration;
 use model::finding::FindingKind;
+use model::id::MemberId;
 use model::severity::Severity;
 
 use super::reading::{Reading, seconds};
@@ -19,8 +21,9 @@ const MIN_OBSERVATIONS: u32 = 3;
 const INFO_SECONDS: f64 = 0.05;
 const WARNING_SECONDS: f64 = 0.15;
 
-/// So long after a link was down its round trips are those of other times.
-const RECOVERS_IN: SignedDuration = SignedDuration::from_mins(2);
+/// So long after a link was down, or a process started, its round trips are those of other times:
+/// twenty measurements leave less than a tenth of the first.
+const SETTLES_IN: SignedDuration = SignedDuration::from_mins(10);
 
 /// One condition per member and peer.
 pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
@@ -39,13 +42,17 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
 }
 
 fn is_steadily_up(window: &Window<'_>, reading: &Reading<'_>, peer: &PeerFigures) -> bool {
-    let ends = [(reading.id, peer.remote), (peer.remote, reading.id)];
+    let now = reading.page.at();
+    let is_settled = |from: MemberId, to: MemberId| {
+        let Some(track) = window.chronicle.member(from) else { return false };
+        let down_at = track.links.get(&to).and_then(|link| link.down_at);
+        let runs_for = track.started_at.map(|start| now.as_duration().as_secs_f64() - start);
+        down_at.is_none_or(|at| now.duration_since(at) > SETTLES_IN)
+            && runs_for.is_none_or(|seconds| seconds > SETTLES_IN.as_secs_f64())
+    };
     peer.is_active == Some(true)
-        && ends.iter().all(|(from, to)| {
-            let link = window.chronicle.member(*from).and_then(|track| track.links.get(to));
-            let down_at = link.and_then(|link| link.down_at);
-            down_at.is_none_or(|at| reading.page.at().duration_since(at) > RECOVERS_IN)
-        })
+        && is_settled(reading.id, peer.remote)
+        && is_settled(peer.remote, reading.id)
 }
 
 fn condition(reading: &Reading<'_>, to: &MemberView, peer: &PeerFigures) -> Option<Condition> {
@@ -103,7 +110,7 @@ mod tests {
     use super::*;
     use crate::scene::{Scene, of_kind, open};
 
-    const A_WHILE: Duration = Duration::from_secs(150);
+    const A_WHILE: Duration = Duration::from_mins(7);
 
     fn round_trips(scene: &mut Scene, from: u64, to: u64, took: f64, total: f64) {
         let bounds = (0..16).map(|power| 0.0001 * f64::from(1 << power)).chain([f64::INFINITY]);
@@ -158,6 +165,16 @@ mod tests {
             round_trips(scene, 2, 3, 0.3, 20.0 + f64::from(scrapes));
         });
         assert!(of_kind(&verdict, FindingKind::SlowPeer).is_empty());
+    }
+
+    #[test]
+    fn a_process_that_was_just_started_is_not_judged() {
+        let mut scene = Scene::new(3);
+        let now = scene.now.as_second() as f64;
+        scene.metric(3, "process_start_time_seconds", now - 60.0);
+        assert_eq!(told(&mut scene, 0.3, 1.0, true), []);
+        scene.metric(3, "process_start_time_seconds", now - 3_600.0);
+        assert_eq!(told(&mut scene, 0.3, 1.0, true).len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod alarms;
+mod busy;
 mod expected;
 mod failures;
 mod faults_raft;
