@@ -1,11 +1,13 @@
 //! Choosing what a cluster is like, and starting it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::certs::Certs;
+use crate::faults::full_disk;
 use crate::faults::network::Network;
 use crate::janitor::Janitor;
-use crate::member::Member;
+use crate::member::{Member, data_dir};
 use crate::plan::{Plan, base_dir};
 use crate::version::Binary;
 use crate::{Cluster, Error, EtcdVersion};
@@ -40,6 +42,9 @@ pub struct ClusterBuilder {
     metrics_urls: bool,
     durable: bool,
     in_namespaces: bool,
+    peer_proxies: bool,
+    /// A member's index, and the size of its disk.
+    disks: Vec<(usize, u64)>,
     flags: Vec<String>,
 }
 
@@ -67,6 +72,8 @@ impl ClusterBuilder {
             metrics_urls: false,
             durable: false,
             in_namespaces: false,
+            peer_proxies: false,
+            disks: Vec::new(),
             flags: Vec::new(),
         }
     }
@@ -115,6 +122,24 @@ impl ClusterBuilder {
         self
     }
 
+    /// Puts a proxy in front of each member's peer port, so that links can be
+    /// [slow](Member::delay_peers). Not together with [`Self::in_namespaces`]. Default: no.
+    #[must_use]
+    pub fn with_peer_proxies(mut self, wanted: bool) -> Self {
+        self.peer_proxies = wanted;
+        self
+    }
+
+    /// Gives the member at `index` a disk of its own, of `bytes` in memory, which can be
+    /// [filled](Member::fill_disk). etcd reserves 128 MB for its log at once. Needs
+    /// [`Part::Mounting`](crate::faults::Part) of the machine; starting fails without. Default:
+    /// none has.
+    #[must_use]
+    pub fn disk_bytes(mut self, index: usize, bytes: u64) -> Self {
+        self.disks.push((index, bytes));
+        self
+    }
+
     /// One more flag for every member, such as `--snapshot-count=100`.
     #[must_use]
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
@@ -139,6 +164,10 @@ impl ClusterBuilder {
     }
 
     async fn try_start(&self, binary: Binary) -> Result<Cluster, Error> {
+        if self.in_namespaces && self.peer_proxies {
+            let reason = "members are either in namespaces or behind proxies".to_owned();
+            return Err(Error::Fault { what: "start a cluster".to_owned(), reason });
+        }
         let base = base_dir(self.members, self.durable);
         let dir = tempfile::Builder::new()
             .prefix("etcd-monitor-testbed-")
@@ -170,11 +199,17 @@ impl ClusterBuilder {
             metrics_urls: self.metrics_urls,
             durable: self.durable,
             network,
+            delays: self.peer_proxies.then(Arc::default),
             flags: self.flags.clone(),
             named: 0,
         };
         let identities: Vec<_> =
             (0..self.members).map(|_| plan.next_identity()).collect::<Result<_, _>>()?;
+        for (index, bytes) in &self.disks {
+            if let Some(identity) = identities.get(*index) {
+                full_disk::mount(&data_dir(&identity.dir), *bytes)?;
+            }
+        }
         let initial: Vec<_> = identities
             .iter()
             .map(|identity| format!("{}={}", identity.name, identity.peer_url()))

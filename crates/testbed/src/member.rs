@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use model::id::MemberId;
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::faults::delay::{Delays, PeerProxy};
 use crate::faults::network::Namespace;
 use crate::ports::Port;
 use crate::{Error, wait_until};
@@ -32,6 +33,8 @@ pub(crate) struct Identity {
     pub(crate) scheme: &'static str,
     pub(crate) client_port: Port,
     pub(crate) peer_port: Port,
+    /// What stands in front of that port, if anything does.
+    pub(crate) peer_proxy: Option<PeerProxy>,
     pub(crate) metrics_port: Option<Port>,
     /// Where it runs, unless it shares the caller's network.
     pub(crate) namespace: Option<Namespace>,
@@ -52,7 +55,14 @@ impl Identity {
         format!("{}://{}", self.scheme, self.endpoint())
     }
 
+    /// Where its peers reach it.
     pub(crate) fn peer_url(&self) -> String {
+        let port = self.peer_proxy.as_ref().map_or(self.peer_port.number(), PeerProxy::port);
+        format!("{}://{}:{port}", self.scheme, self.address())
+    }
+
+    /// Where it listens for its peers.
+    pub(crate) fn peer_listen_url(&self) -> String {
         format!("{}://{}:{}", self.scheme, self.address(), self.peer_port.number())
     }
 
@@ -253,6 +263,15 @@ impl Member {
         lock(&self.launch).group
     }
 
+    /// Which links of its cluster are slow, for faults in them.
+    pub(crate) fn delays(&self) -> Result<&Arc<Delays>, Error> {
+        let proxy = self.identity.peer_proxy.as_ref();
+        proxy.map(PeerProxy::delays).ok_or_else(|| Error::Fault {
+            what: format!("delay what member {} and its peers exchange", self.name()),
+            reason: "build its cluster with_peer_proxies".to_owned(),
+        })
+    }
+
     /// Records the ID that the cluster gave it.
     pub(crate) fn set_id(&self, id: MemberId) {
         *lock(&self.id) = Some(id);
@@ -294,6 +313,9 @@ impl Member {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| self.io("cannot start", source))?;
+        if let (Some(proxy), Some(pid)) = (&self.identity.peer_proxy, child.id()) {
+            proxy.delays().set_process(self.name(), pid);
+        }
         *self.child() = Some(child);
         Ok(())
     }

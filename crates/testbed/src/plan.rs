@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::certs::Certs;
+use crate::faults::delay::{Delays, PeerProxy};
 use crate::faults::network::Network;
 use crate::member::{Identity, Launch, data_dir};
 use crate::ports::{CLIENT_PORT, METRICS_PORT, PEER_PORT, Port};
@@ -27,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) durable: bool,
     /// Where each member has a namespace of its own, if they have.
     pub(crate) network: Option<Network>,
+    /// Which links are slow, if members are behind proxies.
+    pub(crate) delays: Option<Arc<Delays>>,
     /// Flags of the test's own, for each member's first start.
     pub(crate) flags: Vec<String>,
     /// How many members have been named so far; names are not used twice.
@@ -44,10 +48,16 @@ impl Plan {
             Some(_) => Ok(Port::alone(number)),
             None => Port::reserve(),
         };
+        let peer_port = port(PEER_PORT)?;
+        let peer_proxy = match &self.delays {
+            Some(delays) => Some(PeerProxy::start(&name, peer_port.number(), Arc::clone(delays))?),
+            None => None,
+        };
         Ok(Identity {
             scheme: if self.security == Security::Plain { "http" } else { "https" },
             client_port: port(CLIENT_PORT)?,
-            peer_port: port(PEER_PORT)?,
+            peer_port,
+            peer_proxy,
             metrics_port: if self.metrics_urls { Some(port(METRICS_PORT)?) } else { None },
             dir: self.dir.join(&name),
             name,
@@ -70,7 +80,7 @@ impl Plan {
             format!("--data-dir={}", data_dir(&identity.dir).display()),
             format!("--listen-client-urls={client_url}"),
             format!("--advertise-client-urls={client_url}"),
-            format!("--listen-peer-urls={peer_url}"),
+            format!("--listen-peer-urls={}", identity.peer_listen_url()),
             format!("--initial-advertise-peer-urls={peer_url}"),
             format!("--initial-cluster={}", initial_cluster.join(",")),
             format!("--initial-cluster-state={state}"),

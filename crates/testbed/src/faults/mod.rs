@@ -3,9 +3,12 @@
 //! Most need more than a user's rights: a network namespace, `nft`, `strace`, a mount. [`lab`] says
 //! what is missing. What a killed owner leaves behind goes with its cluster's janitor.
 
+mod clock;
 mod command;
 mod corruption;
+pub(crate) mod delay;
 mod fault;
+pub(crate) mod full_disk;
 mod lab;
 mod leadership;
 mod leases;
@@ -15,12 +18,15 @@ mod partition;
 mod poor_link;
 mod slow_disk;
 mod versions;
+mod watchers;
 
 use std::time::Duration;
 
+pub use clock::ClockProxy;
 pub use fault::Fault;
 pub use lab::{NotHere, Part, lab};
 pub use partition::CutOff;
+pub use watchers::StuckWatchers;
 
 /// How long one request to etcd may take.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -1,10 +1,14 @@
 //! Each fault has its effect on real etcd, and heals.
 
+mod clock;
 mod corruption;
+mod delay;
+mod full_disk;
 mod membership;
 mod partition;
 mod poor_link;
 mod slow_disk;
+mod watchers;
 
 use std::time::Duration;
 
