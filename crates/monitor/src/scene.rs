@@ -10,6 +10,7 @@ use model::finding::{Finding, FindingKind, FindingState};
 use model::id::{ClusterId, MemberId};
 use store::Past;
 
+use crate::chronicle::Chronicle;
 use crate::config::Thresholds;
 use crate::judge::{Brief, Judge, Verdict};
 use crate::metrics::page::Page;
@@ -138,6 +139,11 @@ impl Scene {
         let mut brief = self.judge.brief().clone();
         change(&mut brief);
         self.judge.rebrief(brief);
+    }
+
+    /// What the judge remembers.
+    pub(crate) fn chronicle(&self) -> &Chronicle {
+        self.judge.chronicle()
     }
 
     /// What `m{id}` says.
