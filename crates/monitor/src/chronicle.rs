@@ -185,6 +185,9 @@ impl Track {
                 .and_modify(|received| received.saw(bytes, page.at()))
                 .or_insert_with(|| Received::new(bytes, page.at()));
         }
+        // What the page no longer speaks of is forgotten: a member that makes up peers fills nothing.
+        self.links.retain(|_, link| link.read_at == page.at());
+        self.received.retain(|_, received| received.read_at == page.at());
     }
 
     fn saw_position(&mut self, now: Position) {

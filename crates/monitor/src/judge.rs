@@ -137,6 +137,11 @@ impl Judge {
         self.chronicle.last_restart()
     }
 
+    /// What it remembers of the members beyond the last sweeps, such as how their databases grow.
+    pub fn chronicle(&self) -> &Chronicle {
+        &self.chronicle
+    }
+
     /// Findings that are over, newest first.
     pub fn closed_findings(&self) -> impl Iterator<Item = &Arc<Finding>> {
         self.findings.closed()

@@ -11,6 +11,7 @@ use model::id::{ClusterId, MemberId};
 use model::maintenance::Maintenance;
 use store::Past;
 
+use crate::chronicle::Chronicle;
 use crate::config::Thresholds;
 use crate::consistency::Consistency;
 use crate::judge::{Brief, Judge, Verdict};
@@ -150,6 +151,11 @@ impl Scene {
         let mut brief = self.judge.brief().clone();
         change(&mut brief);
         self.judge.rebrief(brief);
+    }
+
+    /// What the judge remembers.
+    pub(crate) fn chronicle(&self) -> &Chronicle {
+        self.judge.chronicle()
     }
 
     /// What `m{id}` says.

@@ -8,13 +8,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Replies kept: with three to a scrape, about a minute and a half.
 const REPLIES: usize = 20;
 
 /// Fewer say nothing: a single one may be anybody's.
 const MIN_REPLIES: usize = 6;
+
+/// Replies that are so much older than the last one are those of a clock of ours that was set back; the
+/// replies of one scrape lie closer together.
+const SET_BACK: SignedDuration = SignedDuration::from_mins(2);
 
 /// The time that a reply carries, and when it was asked for and came, by our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +96,12 @@ impl SkewTrack {
     /// Takes replies, in the order in which they were asked for; those that were taken before are
     /// passed over.
     pub fn saw(&mut self, readings: &[ClockReading]) {
+        let last_at = self.readings.back().map(|last| last.sent_at);
+        if let (Some(last_at), Some(first)) = (last_at, readings.first())
+            && last_at.duration_since(first.sent_at) > SET_BACK
+        {
+            *self = Self::default();
+        }
         for reading in readings {
             if self.readings.back().is_some_and(|last| reading.sent_at <= last.sent_at) {
                 continue;
@@ -133,8 +143,6 @@ impl SkewTrack {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
 
     const START: i64 = 1_800_000_000_000;
@@ -178,6 +186,13 @@ mod tests {
         let track = track(before.chain(after));
         assert_eq!(track.replies(), 10);
         assert!((track.offset().unwrap().middle() - 3.0).abs() < 0.3);
+    }
+
+    #[test]
+    fn our_own_clock_may_be_set_back() {
+        let before = (1_000..1_020).map(|n| reply(n * 5_130, 4, 0));
+        let after = (0..10).map(|n| reply(n * 5_130, 4, 0));
+        assert_eq!(track(before.chain(after)).replies(), 10);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the last page of a member says, where one may judge from it.
 //!
-//! A page of a member that does not answer any more, or one that is several intervals old, tells of
-//! other times: nothing is concluded from it.
+//! A page that was read before a member ceased to answer, or one that is several intervals old, tells
+//! of other times: nothing is concluded from it.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const STALE_AFTER_SCRAPES: u32 = 3;
 /// And so long beyond them, since a scrape takes time.
 const STALE_AFTER: Duration = Duration::from_secs(5);
 
-/// The last page of a member that answers, not stale.
+/// The last page of a member, not stale.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'a> {
     /// The member, which is listed.
@@ -38,11 +38,16 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// The members of the list that answer, each with its last page.
+    /// The members of the list whose last page tells of now: they answer, or at least the page came
+    /// after their last Status did. A member whose disk stalls goes on serving its page.
     pub(super) fn readings(&self) -> impl Iterator<Item = Reading<'a>> {
-        self.answering().filter_map(|(member, said)| {
+        let listed =
+            self.members().filter(|(member, _)| member.is_listed && member.role != Role::Unstarted);
+        listed.filter_map(|(member, said)| {
             let page: &Page = said.scrape.as_ref()?.page.as_ref().ok()?;
-            if !self.is_fresh(page.at()) {
+            let is_there = member.is_reachable == Some(true)
+                || member.last_seen.is_some_and(|seen| page.at() > seen);
+            if !is_there || !self.is_fresh(page.at()) {
                 return None;
             }
             let is_of_window =

@@ -102,6 +102,28 @@ fn a_repaired_disk_ends_the_finding() {
 }
 
 #[test]
+fn a_disk_that_stalls_a_member_is_told_as_long_as_its_pages_come() {
+    let (mut scene, mut disk) = (Scene::new(3), Disk::default());
+    scene.run(Duration::from_mins(1), |scene, _| disk.fsync(scene, 3, 0.001, 500.0));
+    // Its Status is late from now on, but its pages are read: the scene reads those of members that
+    // answer, so it answers for the moment of a scrape.
+    let mut told = Vec::new();
+    for scrape in 0..8 {
+        scene.member(3).answers = true;
+        disk.fsync(&mut scene, 3, 1.5, 12.0);
+        scene.now += jiff::SignedDuration::from_secs(1);
+        scene.scrape();
+        scene.member(3).answers = false;
+        let verdict = scene.sweeps(7);
+        if scrape > 3 {
+            told.extend(open(&verdict));
+        }
+    }
+    assert!(told.contains(&"slow_fsync m3".to_owned()), "{told:?}");
+    assert!(told.contains(&"member_unreachable m3".to_owned()), "{told:?}");
+}
+
+#[test]
 fn slow_everywhere_points_to_what_is_shared() {
     let (mut scene, mut disk) = (Scene::new(3), Disk::default());
     let verdict = scene.run(A_WHILE, |scene, _| {

@@ -155,6 +155,21 @@ fn a_page_full_of_nonsense_names_only_the_member_that_served_it() {
     assert_eq!(open(&verdict), ["link_down m3/m1", "link_down m3/m2"]);
 }
 
+#[test]
+fn peers_that_a_page_makes_up_are_forgotten_with_it() {
+    let mut scene = cluster(3);
+    scene.run(Duration::from_hours(1), |scene, scrapes| {
+        scene.member(3).page.clear();
+        for remote in 0..60 {
+            let id = u64::from(scrapes) << 32 | remote;
+            let series = format!("etcd_network_active_peers{{Local=\"3\",Remote=\"{id:x}\"}}");
+            scene.metric(3, &series, 0.0);
+        }
+    });
+    let track = scene.chronicle().member(model::id::MemberId(3)).unwrap();
+    assert_eq!(track.links.len(), 60);
+}
+
 /// As many bytes more, from each to each; a leader is heard and answered, followers only keep their
 /// connections alive.
 fn messages(scene: &mut Scene, cut: &[u64], pair: Option<(u64, u64)>) {
