@@ -90,11 +90,18 @@ impl Certs {
         self.issue(&self.client, &client(CLIENT_NAME))
     }
 
+    /// Replaces the files of [`Self::server`] with a new key and a certificate that ends at
+    /// `not_after`, which may be past. Members read them anew for each connection.
+    pub fn rotate_server(&self, not_after: Timestamp) -> Result<(), Error> {
+        let mut params = server(&self.names)?;
+        params.not_after = date(not_after);
+        self.issue(&self.server, &params)
+    }
+
     /// A client certificate for the etcd user `common_name`, which ends at `not_after`.
     pub fn issue_client(&self, common_name: &str, not_after: Timestamp) -> Result<Pair, Error> {
         let mut params = client(common_name);
-        params.not_after = OffsetDateTime::from_unix_timestamp(not_after.as_second())
-            .expect("invariant: both types hold the years -9999 to 9999");
+        params.not_after = date(not_after);
         let pair = pair(&self.dir, common_name);
         self.issue(&pair, &params)?;
         Ok(pair)
@@ -128,6 +135,11 @@ impl Certs {
         write(&pair.key_file, &key.serialize_pem())?;
         write(&pair.cert_file, &certificate.pem())
     }
+}
+
+fn date(time: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(time.as_second())
+        .expect("invariant: both types hold the years -9999 to 9999")
 }
 
 fn pair(dir: &Path, stem: &str) -> Pair {

@@ -20,6 +20,8 @@ mod error;
 pub mod faults;
 pub mod fleet;
 #[cfg(unix)]
+mod identity;
+#[cfg(unix)]
 mod janitor;
 #[cfg(unix)]
 pub mod login;

@@ -82,16 +82,16 @@ impl Delays {
         })
     }
 
-    /// The member whose end of a connection on loopback is `port`, which is not told at all for
-    /// a process that has closed it.
-    fn owner(&self, port: u16) -> io::Result<Option<String>> {
-        let local = format!(":{port:04X}");
+    /// The member whose process opened the connection on loopback from port `from` to port `to`.
+    fn opener(&self, from: u16, to: u16) -> io::Result<Option<String>> {
+        let (local, remote) = (format!(":{from:04X}"), format!(":{to:04X}"));
         let table = fs::read_to_string("/proc/net/tcp")?;
         let inode = table.lines().find_map(|line| {
             let mut words = line.split_whitespace().skip(1);
-            let is_it = words.next()?.ends_with(&local);
-            // After the local address: remote, state, queues, timer, retransmissions, user, timeout.
-            is_it.then(|| words.nth(7)).flatten()
+            // One port may be the near end of several connections.
+            let is_it = words.next()?.ends_with(&local) && words.next()?.ends_with(&remote);
+            // Between the addresses and it: state, queues, timer, retransmissions, user, timeout.
+            is_it.then(|| words.nth(6)).flatten()
         });
         let Some(socket) = inode.map(|inode| format!("socket:[{inode}]")) else { return Ok(None) };
         let has_it = |pid: u32| {
@@ -145,8 +145,9 @@ async fn accept(listener: TcpListener, to: String, behind: u16, delays: Arc<Dela
         let Ok((inbound, address)) = listener.accept().await else { continue };
         while connections.try_join_next().is_some() {}
         let (to, delays) = (to.clone(), Arc::clone(&delays));
+        let proxy = inbound.local_addr().map_or(0, |address| address.port());
         connections.spawn(async move {
-            let from = delays.owner(address.port()).ok().flatten();
+            let from = delays.opener(address.port(), proxy).ok().flatten();
             let Ok(outbound) = TcpStream::connect((Ipv4Addr::LOCALHOST, behind)).await else {
                 return;
             };

@@ -1,5 +1,6 @@
 //! Each fault has its effect on real etcd, and heals.
 
+mod certificate;
 mod clock;
 mod corruption;
 mod delay;
