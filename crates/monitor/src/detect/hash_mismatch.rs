@@ -130,6 +130,21 @@ mod tests {
     }
 
     #[test]
+    fn a_start_of_the_monitor_ends_nothing_before_the_next_comparison() {
+        let mut scene = Scene::new(3);
+        let found = check(&scene, [1, 1, 2], Outcome::Mismatch(vec![MemberId(3)]));
+        let known = Consistency { is_scheduled: true, ..Consistency::new(scene.now) };
+        scene.consistency = Some(known.after(found));
+        let open = of_kind(&scene.sweep(), FindingKind::HashMismatch);
+        scene.restart_monitor(open.iter().map(|finding| (**finding).clone()).collect());
+        scene.consistency = Some(known.clone());
+        assert_eq!(of_kind(&scene.sweeps(9), FindingKind::HashMismatch).len(), 1);
+        let equal = check(&scene, [1, 1, 1], Outcome::Equal);
+        scene.consistency = Some(known.after(equal));
+        assert!(of_kind(&scene.sweep(), FindingKind::HashMismatch).is_empty());
+    }
+
+    #[test]
     fn without_a_majority_nobody_is_named() {
         let mut scene = Scene::new(3);
         let found = check(&scene, [1, 2, 3], Outcome::Mismatch(Vec::new()));

@@ -67,7 +67,6 @@ pub fn basis(kind: FindingKind) -> Basis {
         | Kind::QuorumAtRisk
         | Kind::StaleLeader
         | Kind::DividedCluster
-        | Kind::DuplicateMember
         | Kind::MembershipDisagree
         | Kind::ZombieMember
         | Kind::UnstartedMember
@@ -83,6 +82,7 @@ pub fn basis(kind: FindingKind) -> Basis {
         | Kind::CertExpiry
         | Kind::LearnerStuck => Basis::Sweep,
         Kind::MemberIsolated
+        | Kind::DuplicateMember
         | Kind::LinkDown
         | Kind::SlowPeer
         | Kind::SlowFsync
