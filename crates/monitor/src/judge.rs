@@ -304,7 +304,15 @@ impl Judge {
         let conditions = DETECTORS.iter().flat_map(|detect| detect(&window)).collect();
         let picture = self.window.last().expect("invariant: a picture is pushed before this");
         let is_complete = is_complete(picture);
-        let would_show = |finding: &Finding| is_complete && has_looked(picture, finding);
+        // Lag and divergence are told from two sweeps, which tell the load.
+        let has_two = self.window.len() > 1;
+        let needs_two = |kind| {
+            use FindingKind as Kind;
+            matches!(kind, Kind::RaftLag | Kind::ApplyLag | Kind::RevisionDiverged)
+        };
+        let would_show = |finding: &Finding| {
+            is_complete && (has_two || !needs_two(finding.kind)) && has_looked(picture, finding)
+        };
         let expected = |condition: &Condition| expected::why(condition, &self.maintenance, now);
         let round = Round { now, scrape_interval, would_show: &would_show, expected: &expected };
         self.findings.observe(conditions, &round)
@@ -387,13 +395,13 @@ fn is_complete(picture: &Picture) -> bool {
 /// Whether what a finding of this kind rests on was looked at since the start, beyond what a complete
 /// sweep holds.
 fn has_looked(picture: &Picture, finding: &Finding) -> bool {
-    match basis(finding.kind) {
-        Basis::Metrics => {}
-        Basis::Comparison if picture.sweep.consistency.is_some() => {
-            let known = picture.sweep.consistency.as_deref();
-            return known.is_some_and(|known| known.conclusive.is_some());
-        }
-        _ => return true,
+    if matches!(finding.kind, FindingKind::HashMismatch | FindingKind::ConsistencyCheckStale) {
+        let Some(known) = picture.sweep.consistency.as_deref() else { return true };
+        let is_comparable = picture.members.iter().filter(|member| member.is_listed).count() > 1;
+        return known.conclusive.is_some() || !known.is_scheduled || !is_comparable;
+    }
+    if basis(finding.kind) != Basis::Metrics {
+        return true;
     }
     // Several scrapes have to fail before it is seen again that metrics are unreadable; one that
     // succeeds is enough for its end. Rates and quantiles need two.

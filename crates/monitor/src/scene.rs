@@ -176,6 +176,12 @@ impl Scene {
         self.judge.declare(Arc::new(windows));
     }
 
+    /// The monitor is started again, with these findings on record.
+    pub(crate) fn restart_monitor(&mut self, open_findings: Vec<Finding>) {
+        let past = Past { open_findings, ..Past::default() };
+        self.judge = Judge::new(self.judge.brief().clone(), past);
+    }
+
     /// From now on the monitor says who it is.
     pub(crate) fn present_credentials(&mut self) {
         let brief = Brief { is_anonymous: false, ..self.judge.brief().clone() };

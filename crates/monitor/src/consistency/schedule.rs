@@ -143,3 +143,72 @@ fn connected(
     };
     members.iter().map(connect).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use model::clock::{Clock as _, ManualClock};
+
+    use super::*;
+    use crate::config::ClusterConfig;
+    use crate::event_log::EventLog;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn checks(config: &ConsistencyCheck) -> (Checks, Arc<Record>, Timestamp) {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let now = clock.now();
+        let cluster = ClusterConfig { consistency: config.clone(), ..ClusterConfig::default() };
+        let events = Arc::new(EventLog::default());
+        let record = Arc::new(Record::new(clock, events, None, None, Arc::new(cluster)));
+        (Checks::new(config, 20 * MINUTE, &record), record, now)
+    }
+
+    fn ended(now: Timestamp, outcome: Outcome) -> Check {
+        Check { outcome, ..Check::not_begun(now, "") }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_check_comes_by_what_came_of_the_last() {
+        let (mut checks, record, now) = checks(&ConsistencyCheck::default());
+        let due_in = |checks: &Checks| checks.due().unwrap().duration_since(Instant::now());
+        assert_eq!(due_in(&checks), 20 * MINUTE, "by its own phase");
+        checks.finish(&record, ended(now, Outcome::Equal));
+        assert_eq!(due_in(&checks), 60 * MINUTE);
+        checks.finish(&record, ended(now, Outcome::Unknown("m2 is not well".into())));
+        assert_eq!(due_in(&checks), MINUTE);
+        checks.finish(&record, ended(now, Outcome::Forbidden("no".into())));
+        assert_eq!(due_in(&checks), 60 * MINUTE);
+        assert_eq!(record.consistency().attempts, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_of_a_member_brings_the_next_check_near_once() {
+        let (mut checks, record, now) = checks(&ConsistencyCheck::default());
+        checks.follow_restarts(None);
+        checks.follow_restarts(Some(now));
+        let due = checks.due().unwrap();
+        assert_eq!(due.duration_since(Instant::now()), SETTLE);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        checks.follow_restarts(Some(now));
+        assert_eq!(checks.due(), Some(due));
+        checks.finish(&record, ended(now, Outcome::Equal));
+        checks.follow_restarts(Some(now));
+        assert_eq!(checks.due().unwrap().duration_since(Instant::now()), 60 * MINUTE);
+        checks.follow_restarts(Some(now + SignedDuration::from_secs(1)));
+        assert_eq!(checks.due().unwrap().duration_since(Instant::now()), SETTLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_is_not_fit_is_not_asked_and_switched_off_nothing_is_due() {
+        let off = ConsistencyCheck { enabled: false, ..ConsistencyCheck::default() };
+        let (mut checks, record, now) = checks(&off);
+        assert_eq!(checks.due(), None);
+        checks.follow_restarts(Some(now));
+        checks.begin(&record, &BTreeMap::new(), MINUTE);
+        let last = record.consistency().last.clone().unwrap();
+        assert!(matches!(&last.outcome, Outcome::Unknown(why) if why.contains("one member")));
+        assert_eq!(checks.due(), None);
+        assert!(!record.consistency().is_scheduled);
+    }
+}

@@ -1,10 +1,9 @@
 //! Auth off: anybody who reaches a member may read and write. Specs call it D16.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use model::finding::FindingKind;
 use model::severity::Severity;
 
+use super::addresses::is_public;
 use super::{Condition, Window};
 use crate::sweep::{Call, MemberSweep};
 
@@ -15,7 +14,7 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
         return Vec::new();
     }
     let open = window.members().filter_map(|(member, said)| {
-        let address = address(said)?;
+        let address = Some(said.endpoint.host()).filter(|host| is_public(host))?;
         let read = served(said)?;
         let endpoint = &said.endpoint;
         let condition = Condition::new(
@@ -56,34 +55,6 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
 fn served(said: &MemberSweep) -> Option<&Call<etcd::Header>> {
     said.serializable_read.answer()?;
     said.serializable_read.last.as_deref()
-}
-
-/// The address that a member is asked at, if it is a public one.
-fn address(said: &MemberSweep) -> Option<IpAddr> {
-    let host = said.endpoint.host().trim_matches(['[', ']']);
-    let address = host.parse::<IpAddr>().ok()?.to_canonical();
-    is_public(address).then_some(address)
-}
-
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            // Carriers' shared addresses (RFC 6598) are not reached from elsewhere either.
-            let is_shared = address.octets()[0] == 100 && (64..128).contains(&address.octets()[1]);
-            let is_of_no_host = address.is_broadcast() || address == Ipv4Addr::UNSPECIFIED;
-            !(address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || is_shared
-                || is_of_no_host)
-        }
-        IpAddr::V6(address) => {
-            !(address.is_loopback()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-                || address.is_unspecified())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ mod tests {
     ) -> Vec<String> {
         let mut words = Vec::new();
         for hour in 0..26 {
-            for id in 1..=2 {
+            for id in 1..=3 {
                 scene.metric(id, COMPACT_REVISION, compacted(hour));
                 scene.member(id).status.header.revision += revisions_per_hour;
             }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_day_without_a_compaction_is_told_until_the_next_one() {
-        let mut scene = Scene::new(2);
+        let mut scene = Scene::new(3);
         assert_eq!(day(&mut scene, 100, |_| -1.0), ["compaction_off"]);
         scene.scrape();
         let found = of_kind(&scene.sweep(), FindingKind::CompactionOff);
@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn an_idle_cluster_one_that_compacts_and_nonsense_are_no_findings() {
-        assert_eq!(day(&mut Scene::new(2), 1, |_| 5.0), [""; 0]);
-        assert_eq!(day(&mut Scene::new(2), 100, f64::from), [""; 0]);
-        assert_eq!(day(&mut Scene::new(2), 100, |_| f64::NAN), [""; 0]);
-        assert_eq!(day(&mut Scene::new(2), i64::MAX / 30, |_| f64::INFINITY), [""; 0]);
+        assert_eq!(day(&mut Scene::new(3), 1, |_| 5.0), [""; 0]);
+        assert_eq!(day(&mut Scene::new(3), 100, f64::from), [""; 0]);
+        assert_eq!(day(&mut Scene::new(3), 100, |_| f64::NAN), [""; 0]);
+        assert_eq!(day(&mut Scene::new(3), i64::MAX / 30, |_| f64::INFINITY), [""; 0]);
     }
 }

@@ -32,25 +32,22 @@ fn condition(check: &Check, culprit: Option<MemberId>) -> Condition {
             of.hash, of.revision, of.compact_revision, of.version
         ),
     });
-    let (summary, remedy) = match wrong {
-        Some(wrong) => {
-            let name = &wrong.member.name;
-            let id = wrong.member.id.unwrap_or(MemberId(0));
-            (
-                format!("{name} holds other data than the majority: its hash differs"),
-                format!(
-                    "take {name} out: etcdctl member remove {id}; then wipe its data directory and add \
-                     it anew: etcdctl member add {name} --peer-urls=URL"
-                ),
-            )
-        }
-        None => {
-            let names: Vec<&str> = check.hashes.iter().map(|of| of.member.name.as_str()).collect();
-            (
-                format!("the data of {} differ, and no majority agrees", names.join(", ")),
-                "decide by the data which member is right, before you replace any".to_owned(),
-            )
-        }
+    let (summary, remedy) = if let Some(wrong) = wrong {
+        let name = &wrong.member.name;
+        let id = wrong.member.id.unwrap_or(MemberId(0));
+        (
+            format!("{name} holds other data than the majority: its hash differs"),
+            format!(
+                "take {name} out: etcdctl member remove {id}; then wipe its data directory and add it \
+                 anew: etcdctl member add {name} --peer-urls=URL"
+            ),
+        )
+    } else {
+        let names: Vec<&str> = check.hashes.iter().map(|of| of.member.name.as_str()).collect();
+        (
+            format!("the data of {} differ, and no majority agrees", names.join(", ")),
+            "decide by the data which member is right, before you replace any".to_owned(),
+        )
     };
     Condition::new(FindingKind::HashMismatch, Severity::Critical, summary)
         .of(wrong.map(|of| of.member.clone()))
@@ -124,6 +121,21 @@ mod tests {
         // A check that could not be made changes nothing.
         scene.consistency = Some(known.after(Check::not_begun(scene.now, "m2 is not well")));
         assert_eq!(open(&scene.sweeps(5)), ["hash_mismatch m3"]);
+        let equal = check(&scene, [1, 1, 1], Outcome::Equal);
+        scene.consistency = Some(known.after(equal));
+        assert!(of_kind(&scene.sweep(), FindingKind::HashMismatch).is_empty());
+    }
+
+    #[test]
+    fn a_start_of_the_monitor_ends_nothing_before_the_next_comparison() {
+        let mut scene = Scene::new(3);
+        let found = check(&scene, [1, 1, 2], Outcome::Mismatch(vec![MemberId(3)]));
+        let known = Consistency { is_scheduled: true, ..Consistency::new(scene.now) };
+        scene.consistency = Some(known.after(found));
+        let open = of_kind(&scene.sweep(), FindingKind::HashMismatch);
+        scene.restart_monitor(open.iter().map(|finding| (**finding).clone()).collect());
+        scene.consistency = Some(known.clone());
+        assert_eq!(of_kind(&scene.sweeps(9), FindingKind::HashMismatch).len(), 1);
         let equal = check(&scene, [1, 1, 1], Outcome::Equal);
         scene.consistency = Some(known.after(equal));
         assert!(of_kind(&scene.sweep(), FindingKind::HashMismatch).is_empty());

@@ -68,7 +68,6 @@ pub fn basis(kind: FindingKind) -> Basis {
         | Kind::QuorumAtRisk
         | Kind::StaleLeader
         | Kind::DividedCluster
-        | Kind::DuplicateMember
         | Kind::MembershipDisagree
         | Kind::ZombieMember
         | Kind::UnstartedMember
@@ -84,6 +83,7 @@ pub fn basis(kind: FindingKind) -> Basis {
         | Kind::CertExpiry
         | Kind::LearnerStuck => Basis::Sweep,
         Kind::MemberIsolated
+        | Kind::DuplicateMember
         | Kind::LinkDown
         | Kind::SlowPeer
         | Kind::SlowFsync

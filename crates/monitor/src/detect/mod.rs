@@ -6,6 +6,7 @@
 //! what it sees in the window; when that is believed, and when it is over, is decided in
 //! [`crate::findings`], and what is a symptom of what in [`crate::correlate`].
 
+mod addresses;
 mod answers;
 mod auth_off;
 mod cert_expiry;

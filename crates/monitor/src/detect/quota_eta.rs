@@ -138,19 +138,19 @@ mod tests {
 
     #[test]
     fn a_database_that_grows_fast_is_told_before_it_is_full() {
-        let mut scene = Scene::new(1);
+        let mut scene = Scene::new(3);
         let verdict = growing(&mut scene, 1_100.0, 80.0, Duration::from_mins(40));
         assert_eq!(open(&verdict), ["quota_eta m1"]);
         let finding = &of_kind(&verdict, FindingKind::QuotaEta)[0];
         assert_eq!(finding.severity, Severity::Warning);
         assert!(finding.summary.contains("in about 11 h"), "{}", finding.summary);
-        let verdict = growing(&mut Scene::new(1), 1_100.0, 400.0, Duration::from_mins(40));
+        let verdict = growing(&mut Scene::new(3), 1_100.0, 400.0, Duration::from_mins(40));
         assert_eq!(of_kind(&verdict, FindingKind::QuotaEta)[0].severity, Severity::Critical);
     }
 
     #[test]
     fn it_ends_with_a_defragmentation() {
-        let mut scene = Scene::new(1);
+        let mut scene = Scene::new(3);
         growing(&mut scene, 1_100.0, 80.0, Duration::from_mins(40));
         scene.member(1).status.db_size_bytes = 0;
         let verdict = growing(&mut scene, 300.0, 0.0, Duration::from_mins(3));
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn slow_growth_no_growth_and_much_room_are_no_findings() {
         for (from, speed) in [(1_100.0, 10.0), (1_200.0, 0.0), (200.0, 80.0)] {
-            let verdict = growing(&mut Scene::new(1), from, speed, Duration::from_mins(40));
+            let verdict = growing(&mut Scene::new(3), from, speed, Duration::from_mins(40));
             assert_eq!(open(&verdict), [""; 0], "{from} {speed}");
         }
     }

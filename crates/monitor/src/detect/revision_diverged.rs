@@ -172,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_of_the_monitor_tells_nothing_anew() {
+        let mut scene = Scene::new(3);
+        scene.member(3).status.header.revision += 1;
+        let open = of_kind(&scene.sweeps(9), FindingKind::RevisionDiverged);
+        scene.restart_monitor(open.iter().map(|finding| (**finding).clone()).collect());
+        assert_eq!(of_kind(&scene.sweep(), FindingKind::RevisionDiverged).len(), 1);
+        let again = of_kind(&scene.sweeps(3), FindingKind::RevisionDiverged);
+        assert_eq!(again[0].since, open[0].since);
+    }
+
+    #[test]
     fn two_members_that_differ_are_told_without_a_culprit() {
         let mut scene = Scene::new(2);
         scene.sweeps(3);

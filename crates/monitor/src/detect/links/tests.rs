@@ -111,7 +111,7 @@ fn links_to_a_member_that_is_down_or_was_removed_are_no_findings() {
     link(&mut scene, 2, 3, false);
     link(&mut scene, 1, 9, false);
     let verdict = scene.run(A_WHILE, |_, _| {});
-    assert_eq!(open(&verdict), ["member_down m3"]);
+    assert_eq!(open(&verdict), ["member_down m3", "quorum_at_risk"]);
     // It comes back; the pages of its peers are older than that and still have it down.
     scene.member(3).answers = true;
     for _ in 0..6 {
@@ -200,7 +200,7 @@ fn a_member_to_which_nothing_comes_in_is_isolated_whatever_its_connections_are_s
     assert_eq!(open(&talking(&mut scene, 10, &[], None)), [""; 0]);
     scene.member(3).status.leader = None;
     let verdict = talking(&mut scene, 3, &[3], None);
-    assert_eq!(open(&verdict), ["member_isolated m3", "no_leader m3"]);
+    assert_eq!(open(&verdict), ["member_isolated m3", "no_leader m3", "quorum_at_risk"]);
     let found = of_kind(&verdict, FindingKind::MemberIsolated);
     assert!(found[0].evidence[1].observed.contains("every peer"), "{:#?}", found[0].evidence);
     scene.member(3).status.leader = Some(model::id::MemberId(1));
