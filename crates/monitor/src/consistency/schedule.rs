@@ -155,13 +155,13 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn checks(config: ConsistencyCheck) -> (Checks, Arc<Record>, Timestamp) {
+    fn checks(config: &ConsistencyCheck) -> (Checks, Arc<Record>, Timestamp) {
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let now = clock.now();
         let cluster = ClusterConfig { consistency: config.clone(), ..ClusterConfig::default() };
         let events = Arc::new(EventLog::default());
         let record = Arc::new(Record::new(clock, events, None, None, Arc::new(cluster)));
-        (Checks::new(&config, 20 * MINUTE, &record), record, now)
+        (Checks::new(config, 20 * MINUTE, &record), record, now)
     }
 
     fn ended(now: Timestamp, outcome: Outcome) -> Check {
@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_next_check_comes_by_what_came_of_the_last() {
-        let (mut checks, record, now) = checks(ConsistencyCheck::default());
+        let (mut checks, record, now) = checks(&ConsistencyCheck::default());
         let due_in = |checks: &Checks| checks.due().unwrap().duration_since(Instant::now());
         assert_eq!(due_in(&checks), 20 * MINUTE, "by its own phase");
         checks.finish(&record, ended(now, Outcome::Equal));
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_restart_of_a_member_brings_the_next_check_near_once() {
-        let (mut checks, record, now) = checks(ConsistencyCheck::default());
+        let (mut checks, record, now) = checks(&ConsistencyCheck::default());
         checks.follow_restarts(None);
         checks.follow_restarts(Some(now));
         let due = checks.due().unwrap();
@@ -202,7 +202,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_cluster_that_is_not_fit_is_not_asked_and_switched_off_nothing_is_due() {
         let off = ConsistencyCheck { enabled: false, ..ConsistencyCheck::default() };
-        let (mut checks, record, now) = checks(off);
+        let (mut checks, record, now) = checks(&off);
         assert_eq!(checks.due(), None);
         checks.follow_restarts(Some(now));
         checks.begin(&record, &BTreeMap::new(), MINUTE);

@@ -16,6 +16,7 @@ use super::{Condition, Window};
 use crate::metrics::page::Page;
 use crate::picture::Picture;
 use crate::sweep::MemberSweep;
+use crate::view::MemberView;
 
 /// A start time is worked out from the clock of its machine and moves when that is set, seconds.
 const START_JITTER: f64 = 1.0;
@@ -40,7 +41,7 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
     several
         .filter_map(|((_, id), claims)| {
             let pairs = pairs(&claims);
-            let found = pairs.iter().find_map(|(a, b)| evidence(window, id, *a, *b));
+            let found = pairs.iter().find_map(|(a, b)| evidence(window, id, a, b));
             found.map(|(endpoints, evidence)| condition(picture, id, &endpoints, evidence))
         })
         .collect()
@@ -132,7 +133,7 @@ fn condition(
         Severity::Critical,
         format!("two processes answer as {name}: {first} and {second}"),
     )
-    .of(member.map(|member| member.reference()))
+    .of(member.map(MemberView::reference))
     .explained(
         "A member that runs twice votes twice and forgets what it promised, so that two leaders, lost \
          writes and diverging data are possible. One of the two has to stop.",

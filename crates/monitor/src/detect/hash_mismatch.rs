@@ -32,25 +32,22 @@ fn condition(check: &Check, culprit: Option<MemberId>) -> Condition {
             of.hash, of.revision, of.compact_revision, of.version
         ),
     });
-    let (summary, remedy) = match wrong {
-        Some(wrong) => {
-            let name = &wrong.member.name;
-            let id = wrong.member.id.unwrap_or(MemberId(0));
-            (
-                format!("{name} holds other data than the majority: its hash differs"),
-                format!(
-                    "take {name} out: etcdctl member remove {id}; then wipe its data directory and add \
-                     it anew: etcdctl member add {name} --peer-urls=URL"
-                ),
-            )
-        }
-        None => {
-            let names: Vec<&str> = check.hashes.iter().map(|of| of.member.name.as_str()).collect();
-            (
-                format!("the data of {} differ, and no majority agrees", names.join(", ")),
-                "decide by the data which member is right, before you replace any".to_owned(),
-            )
-        }
+    let (summary, remedy) = if let Some(wrong) = wrong {
+        let name = &wrong.member.name;
+        let id = wrong.member.id.unwrap_or(MemberId(0));
+        (
+            format!("{name} holds other data than the majority: its hash differs"),
+            format!(
+                "take {name} out: etcdctl member remove {id}; then wipe its data directory and add it \
+                 anew: etcdctl member add {name} --peer-urls=URL"
+            ),
+        )
+    } else {
+        let names: Vec<&str> = check.hashes.iter().map(|of| of.member.name.as_str()).collect();
+        (
+            format!("the data of {} differ, and no majority agrees", names.join(", ")),
+            "decide by the data which member is right, before you replace any".to_owned(),
+        )
     };
     Condition::new(FindingKind::HashMismatch, Severity::Critical, summary)
         .of(wrong.map(|of| of.member.clone()))

@@ -41,10 +41,13 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
 
 /// The severity of a lag; `None` if it is none.
 fn severity(lag: u64, allowed: u64) -> Option<Severity> {
-    match lag.saturating_sub(allowed) {
-        0..=MUCH => None,
-        ..=TOO_MUCH => Some(Severity::Warning),
-        _ => Some(Severity::Critical),
+    let unexplained = lag.saturating_sub(allowed);
+    if unexplained > TOO_MUCH {
+        Some(Severity::Critical)
+    } else if unexplained > MUCH {
+        Some(Severity::Warning)
+    } else {
+        None
     }
 }
 

@@ -220,7 +220,7 @@ mod tests {
         let found = flapping(&mut scene, Duration::from_mins(1), &[2, 3, 1]);
         assert_eq!(found[0].causes[0], DISK, "the usual order");
 
-        scene.run(Duration::from_secs(60), |scene, scrapes| {
+        scene.run(Duration::from_mins(1), |scene, scrapes| {
             scene.metric(2, "etcd_server_heartbeat_send_failures_total", f64::from(5 + scrapes));
         });
         let verdict = scene.sweep();

@@ -100,7 +100,8 @@ fn serving(picture: &Picture, answer: &Answer<'_>, lists: &[Agreed<'_>]) -> Opti
 
 /// A member of the cluster has one in its own list that the quorum's does not have.
 fn in_list(picture: &Picture, answer: &Answer<'_>, lists: &[Agreed<'_>]) -> Option<Condition> {
-    if !answer.member.is_listed {
+    // One that is cut off has not heard of the removal, however few entries it misses.
+    if !answer.member.is_listed || answer.status.leader.is_none() {
         return None;
     }
     let call = answer.said.local_members.since(picture.sweep.started_at)?;
@@ -206,6 +207,9 @@ mod tests {
         assert_eq!(open(&verdict), ["zombie_member m2/list"]);
         scene.member(2).local_members.pop();
         assert!(of_kind(&scene.sweeps(3), FindingKind::ZombieMember).is_empty());
+        scene.member(2).local_members.push(listed(9));
+        scene.member(2).status.leader = None;
+        assert!(of_kind(&scene.sweeps(9), FindingKind::ZombieMember).is_empty());
     }
 
     #[test]

@@ -11,10 +11,10 @@ fn protocol(size: u64) -> Protocol {
     Protocol::new((1..=size).map(subject).collect())
 }
 
-fn answer(id: u64, hash: u32, compact_revision: i64) -> Result<HashKv, Error> {
+fn answer(id: u64, hash: u32, compact_revision: i64) -> HashKv {
     let header =
         Header { cluster_id: ClusterId(1), member_id: MemberId(id), revision: 500, raft_term: 2 };
-    Ok(HashKv { header, hash, compact_revision, hash_revision: None })
+    HashKv { header, hash, compact_revision, hash_revision: None }
 }
 
 /// Does a round in which the members answer these hashes, from its Status on; the step after it.
@@ -22,7 +22,7 @@ fn round(protocol: &mut Protocol, hashes: [u32; 3]) -> Step {
     let mut step = protocol.statuses(Ok(vec![500; 3]));
     for (id, hash) in (1..).zip(hashes) {
         assert_eq!(step, Step::Hash(id as usize - 1, 500));
-        step = protocol.hashed(answer(id, hash, 7), Timestamp::UNIX_EPOCH);
+        step = protocol.hashed(Ok(answer(id, hash, 7)), Timestamp::UNIX_EPOCH);
     }
     step
 }
@@ -82,14 +82,15 @@ fn compactions_in_the_middle_end_a_round_and_after_five_the_check() {
     let mut protocol = protocol(2);
     for _ in 0..5 {
         assert_eq!(protocol.statuses(Ok(vec![500; 2])), Step::Hash(0, 500));
-        assert_eq!(protocol.hashed(answer(1, 1, 7), Timestamp::UNIX_EPOCH), Step::Hash(1, 500));
-        let step = protocol.hashed(answer(2, 2, 8), Timestamp::UNIX_EPOCH);
+        assert_eq!(protocol.hashed(Ok(answer(1, 1, 7)), Timestamp::UNIX_EPOCH), Step::Hash(1, 500));
+        let step = protocol.hashed(Ok(answer(2, 2, 8)), Timestamp::UNIX_EPOCH);
         assert_eq!(step, Step::Wait(PAUSE));
         assert_eq!(protocol.resume(), Step::Status);
     }
     protocol.statuses(Ok(vec![500; 2]));
-    protocol.hashed(answer(1, 1, 7), Timestamp::UNIX_EPOCH);
-    let Step::Done(Outcome::Unknown(why)) = protocol.hashed(answer(2, 2, 8), Timestamp::UNIX_EPOCH)
+    protocol.hashed(Ok(answer(1, 1, 7)), Timestamp::UNIX_EPOCH);
+    let Step::Done(Outcome::Unknown(why)) =
+        protocol.hashed(Ok(answer(2, 2, 8)), Timestamp::UNIX_EPOCH)
     else {
         panic!("it goes on for ever")
     };
@@ -100,6 +101,6 @@ fn compactions_in_the_middle_end_a_round_and_after_five_the_check() {
 fn another_member_than_the_one_that_was_asked_tells_nothing() {
     let mut protocol = protocol(2);
     protocol.statuses(Ok(vec![500; 2]));
-    let step = protocol.hashed(answer(2, 1, 7), Timestamp::UNIX_EPOCH);
+    let step = protocol.hashed(Ok(answer(2, 1, 7)), Timestamp::UNIX_EPOCH);
     assert!(matches!(step, Step::Done(Outcome::Unknown(why)) if why.contains("several members")));
 }
