@@ -8,6 +8,7 @@ use model::event::EventKind;
 use model::finding::{Finding, FindingKind, FindingState};
 use model::health::ClusterState;
 use monitor::consistency::Outcome;
+use monitor::metrics::figures::Figures;
 use monitor::view::ClusterView;
 use testbed::{Cluster, EtcdVersion, Login, Security};
 
@@ -87,6 +88,54 @@ async fn one_failure_from_outage_is_told_until_the_member_is_back(version: EtcdV
     watched.fleet.shutdown().await;
 }
 
+/// A paused leader wakes up, claims to lead for a moment, and steps down.
+async fn a_leader_that_was_paused_is_no_second_leader(version: EtcdVersion) {
+    let watched = Watched::start(Cluster::builder(version)).await;
+    watched.until("healthy", SOON, is_healthy).await;
+    for _ in 0..3 {
+        let leader = watched.etcd.leader().await.unwrap();
+        leader.pause().await.unwrap();
+        let is_elected = watched.etcd.wait_until("a new leader", SOON, async || {
+            watched.etcd.leader().await.is_some_and(|new| new.id() != leader.id())
+        });
+        is_elected.await.unwrap();
+        leader.resume().unwrap();
+        let is_well = |view: &ClusterView| view.quorum.healthy_voters == 3;
+        watched.until("all are well", SOON, is_well).await;
+    }
+    let told: Vec<String> = watched.events().into_iter().map(|(_, message)| message).collect();
+    assert!(!told.iter().any(|message| message.contains("claiming")), "{told:?}");
+    assert!(!told.iter().any(|message| message.contains("same time")), "{told:?}");
+    watched.fleet.shutdown().await;
+}
+
+/// The same process by address and by name, through a restart.
+async fn one_process_under_two_endpoints_is_no_duplicate(version: EtcdVersion) {
+    let etcd = Cluster::builder(version).start().await.unwrap();
+    let also: Vec<String> =
+        etcd.endpoints().iter().map(|url| url.replace("127.0.0.1", "localhost")).collect();
+    assert_ne!(also, etcd.endpoints());
+    let watched = Watched::of(etcd, |config| config.endpoints.extend(also));
+    watched.until("healthy", SOON, is_healthy).await;
+    assert_eq!(watched.view().members.len(), 3);
+    // A process that is younger than a second can't be told from the one before it.
+    let is_old = |_: &ClusterView| {
+        let uptime = |figures: &Figures| figures.get("uptime_seconds");
+        let metrics = watched.handle().metrics();
+        metrics.iter().all(|of| of.figures.as_deref().and_then(uptime) > Some(4.0))
+    };
+    watched.until("scraped", SOON, is_old).await;
+    let member = watched.etcd.follower().await.unwrap();
+    member.stop().await.unwrap();
+    member.restart().await.unwrap();
+    watched.until("restarted", SOON, |_| watched.has_event(EventKind::MemberRestarted)).await;
+    let before = watched.view().sweeps;
+    watched.until("more sweeps", SOON, |v| v.sweeps >= before + 5 && is_healthy(v)).await;
+    let told: Vec<String> = watched.events().into_iter().map(|(_, message)| message).collect();
+    assert!(!told.iter().any(|message| message.contains("two processes")), "{told:?}");
+    watched.fleet.shutdown().await;
+}
+
 async fn a_comparison_of_the_data_is_conclusive(version: EtcdVersion) {
     let watched = Watched::start(Cluster::builder(version)).await;
     watched.until("healthy", SOON, is_healthy).await;
@@ -141,6 +190,8 @@ mod tests {
     testbed::on_every_version!(
         two_clusters_behind_one_list_are_told_at_once,
         one_failure_from_outage_is_told_until_the_member_is_back,
+        a_leader_that_was_paused_is_no_second_leader,
+        one_process_under_two_endpoints_is_no_duplicate,
         a_comparison_of_the_data_is_conclusive,
         a_comparison_that_we_may_not_ask_for_says_so,
     );
