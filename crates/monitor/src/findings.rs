@@ -15,6 +15,9 @@ use crate::detect::{Basis, Condition, basis, hysteresis};
 /// Closed findings kept.
 const CLOSED: usize = 500;
 
+/// What takes longer to be believed is not believed sooner for more sweeps.
+const DECIDED_SOON: Duration = Duration::from_mins(1);
+
 /// All findings of a cluster that are not over, and the last ones that are.
 #[derive(Debug, Default)]
 pub struct FindingBook {
@@ -120,9 +123,20 @@ impl FindingBook {
         self.closed.iter()
     }
 
-    /// Whether nothing is pending, open or clearing above `Info`.
+    /// Whether no finding above `Info` is about to be believed, or to be over, that sweeps decide.
     pub fn is_calm(&self) -> bool {
-        self.entries.values().all(|entry| entry.finding.severity == Severity::Info)
+        let is_undecided = |entry: &Entry| {
+            let Finding { kind, severity, state, .. } = *entry.finding;
+            let needed = hysteresis(kind, Duration::ZERO);
+            basis(kind) == Basis::Sweep
+                && severity > Severity::Info
+                && match state {
+                    FindingState::Pending => needed.raise_after <= DECIDED_SOON,
+                    FindingState::Clearing => needed.clear_after <= DECIDED_SOON,
+                    FindingState::Open | FindingState::Closed => false,
+                }
+        };
+        !self.entries.values().any(is_undecided)
     }
 
     /// Says of each finding whether another one is its root.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use etcd::{Alarm, AlarmKind, Endpoint, MemberInfo};
 use jiff::{SignedDuration, Timestamp};
 use model::finding::{Finding, FindingKind, MemberRef};
-use model::health::ClusterState;
+use model::health::{Health, Role};
 use model::id::MemberId;
 use model::maintenance::Maintenance;
 use model::membership::MembershipChangeKind;
@@ -368,7 +368,10 @@ impl Judge {
 
     fn is_calm(&self, view: &ClusterView) -> bool {
         let picture = self.newest();
-        view.state == ClusterState::Healthy
+        let does_its_work = |member: &MemberView| {
+            member.health == Health::Healthy || member.role == Role::Unstarted
+        };
+        view.members.iter().filter(|member| member.is_listed).all(does_its_work)
             && self.findings.is_calm()
             && !matches!(picture.leader, LeaderSighting::Nobody)
             && self.settled.is_settled()

@@ -6,7 +6,7 @@ use etcd::{Header, MemberList, Scheme, Status};
 use jiff::SignedDuration;
 use model::event::EventKind;
 use model::finding::{FindingKind, FindingState};
-use model::health::{Health, Role};
+use model::health::ClusterState;
 use model::id::ClusterId;
 
 use super::*;
