@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::{data, diagnose, maintenance, query};
+use crate::{capacity, data, diagnose, maintenance, query};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,9 @@ pub enum Error {
     /// A diagnosis tells of trouble, or cannot be made.
     #[error(transparent)]
     Diagnose(#[from] diagnose::error::Error),
+    /// How long the space lasts cannot be told.
+    #[error(transparent)]
+    Capacity(#[from] capacity::Error),
     /// A maintenance window cannot be declared, ended or told.
     #[error(transparent)]
     Maintenance(#[from] maintenance::Error),
@@ -68,6 +71,7 @@ impl Error {
             }
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
             Self::Diagnose(error) => error.exit_code(),
+            Self::Capacity(error) => error.exit_code(),
             Self::Maintenance(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),

@@ -2,12 +2,13 @@
 //!
 //! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
-//! tells a person what happens. [`query`] asks a running one, [`data`] looks after what it keeps, and
+//! tells a person what happens. [`query`] and [`capacity`] ask a running one, [`data`] looks after what it keeps, and
 //! [`diagnose`] looks at clusters for a while and reports; [`maintenance`] tells it what to expect.
 
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod capacity;
 pub mod cli;
 pub mod config;
 pub mod console;

@@ -12,7 +12,7 @@ use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
 use crate::error::Error;
 use crate::version::VERSION;
-use crate::{data, diagnose, maintenance, query};
+use crate::{capacity, data, diagnose, maintenance, query};
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
 pub fn run(
@@ -27,6 +27,7 @@ pub fn run(
         Command::Config(ConfigCommand::Example) => EXAMPLE.to_owned(),
         Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
         Command::Diagnose(flags) => return diagnose::run(&flags, environment, now, out),
+        Command::Capacity(flags) => capacity::run(&flags)?,
         Command::Maintenance(command) => {
             return Ok(maintenance::run(command, environment, now, out)?);
         }

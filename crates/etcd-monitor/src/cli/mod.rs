@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::version::VERSION;
 
+pub mod capacity;
 pub mod commands;
 pub mod data;
 pub mod diagnose;
@@ -16,6 +17,7 @@ pub mod maintenance;
 pub mod query;
 pub mod values;
 
+use capacity::CapacityFlags;
 use data::DataCommand;
 use diagnose::DiagnoseFlags;
 use flags::RunFlags;
@@ -86,6 +88,8 @@ pub enum Command {
     Config(ConfigCommand),
     /// Look at clusters for a while, and report what is wrong, why, and what to do.
     Diagnose(Box<DiagnoseFlags>),
+    /// Tell how long the space of clusters lasts, as a running etcd-monitor knows it.
+    Capacity(CapacityFlags),
     /// Declare that a cluster is worked on, so that what the work explains wakes nobody.
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),

@@ -118,3 +118,23 @@ fn every_kind_has_a_basis_and_is_believed_within_an_hour() {
         assert!(needed.raise_after <= Duration::from_hours(1), "{kind} {:?}", basis(kind));
     }
 }
+
+#[test]
+fn each_kind_has_a_runbook_and_stands_in_the_manual() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let manual = std::fs::read_to_string(docs.join("detection.md")).unwrap();
+    for kind in FindingKind::ALL {
+        let runbook = docs.join(format!("runbooks/{kind}.md"));
+        let text = std::fs::read_to_string(&runbook).unwrap_or_default();
+        assert!(text.starts_with(&format!("# {kind}: ")), "{} has no title", runbook.display());
+        for part in
+            ["What it means", "How it is detected", "What to do", "false alarm", "How to tune"]
+        {
+            assert!(text.contains(part), "{}: nothing about {part:?}", runbook.display());
+        }
+        assert!(
+            manual.contains(&format!("[{kind}](runbooks/{kind}.md)")),
+            "{kind} in detection.md"
+        );
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! - `/` links to everything; `/health`, `/livez`, `/readyz`; `/metrics`
 //! - `/api/v1/clusters`, and below `/api/v1/clusters/{cluster}`: `status`, `leader`,
-//!   `leader/history`, `members`, `members/history`, `findings`, `recommendations`, `events`, `metrics/current`,
+//!   `leader/history`, `members`, `members/history`, `findings`, `recommendations`, `capacity`, `events`, `metrics/current`,
 //!   `metrics/latency`, `metrics/history`
 //! - `/api/v1/cluster/…` and `/api/v1/metrics/…`: the same for `?cluster=NAME`, or the only cluster
 //! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
@@ -10,6 +10,7 @@
 //! - what [`crate::prometheus`] lists
 
 mod advice;
+mod capacity;
 mod changes;
 mod clusters;
 mod events;
@@ -64,6 +65,7 @@ fn limited() -> OpenApiRouter<Shared> {
         .routes(routes!(changes::of_members))
         .routes(routes!(findings::of_cluster))
         .routes(routes!(advice::of_cluster))
+        .routes(routes!(capacity::of_cluster))
         .routes(routes!(clusters::only_status))
         .routes(routes!(clusters::only_leader))
         .routes(routes!(clusters::only_members))

@@ -5,6 +5,7 @@
 //! left out and never 0.
 
 pub(crate) mod advice;
+pub(crate) mod capacity;
 pub(crate) mod cluster;
 pub(crate) mod event;
 pub(crate) mod finding;
