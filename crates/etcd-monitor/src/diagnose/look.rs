@@ -3,17 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use model::clock::SystemClock;
 use model::finding::Finding;
 use monitor::config::ClusterConfig;
+use monitor::consistency::Consistency;
 use monitor::fleet::{ClusterHandle, Fleet};
 use monitor::record::MemberMetrics;
 use monitor::view::ClusterView;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Metrics are read this often: rates and quantiles need several pages, and the look is short.
 const SCRAPE_EVERY: Duration = Duration::from_secs(5);
+
+/// How long comparing the data may take, and a sweep after it.
+const COMPARED_WITHIN: Duration = Duration::from_mins(5);
+const JUDGED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The sweeps are looked at this often.
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
@@ -25,6 +31,7 @@ pub(super) struct Look {
     pub(super) scrape_interval: Duration,
     pub(super) view: Arc<ClusterView>,
     pub(super) metrics: Vec<MemberMetrics>,
+    pub(super) consistency: Arc<Consistency>,
     /// Findings that came and went meanwhile.
     pub(super) passed: Vec<Arc<Finding>>,
     pub(super) samples: Vec<Sample>,
@@ -48,7 +55,14 @@ pub(super) struct MemberSample {
 }
 
 /// Watches `clusters` for `time`; says on standard error how far it is, if wanted.
-pub(super) async fn at(clusters: Vec<ClusterConfig>, time: Duration, is_told: bool) -> Vec<Look> {
+///
+/// With `hashkv` the members' data are compared at the end.
+pub(super) async fn at(
+    clusters: Vec<ClusterConfig>,
+    time: Duration,
+    hashkv: bool,
+    is_told: bool,
+) -> Vec<Look> {
     let fleet = Fleet::new(Arc::new(SystemClock));
     let clusters = clusters.into_iter().map(|mut cluster| {
         cluster.intervals.metrics = cluster.intervals.metrics.min(SCRAPE_EVERY);
@@ -72,6 +86,12 @@ pub(super) async fn at(clusters: Vec<ClusterConfig>, time: Duration, is_told: bo
             eprint_progress(&format!("looking: {passed} s of {} s", time.as_secs()));
         }
     }
+    if hashkv {
+        if is_told {
+            eprint_progress("comparing the members' data");
+        }
+        join_all(handles.iter().map(compare)).await;
+    }
     if is_told {
         eprint_progress("");
     }
@@ -82,12 +102,25 @@ pub(super) async fn at(clusters: Vec<ClusterConfig>, time: Duration, is_told: bo
         scrape_interval: handle.config().intervals.metrics,
         view: handle.view(),
         metrics: handle.metrics(),
+        consistency: handle.consistency(),
         passed: handle.closed_findings().iter().cloned().collect(),
         samples,
     };
     let looks = handles.iter().zip(samples).map(look).collect();
     fleet.shutdown().await;
     looks
+}
+
+/// Has the members' data compared, and the outcome judged.
+async fn compare(handle: &ClusterHandle) {
+    // When it takes longer, the report says that it is not known.
+    if timeout(COMPARED_WITHIN, handle.check_consistency()).await.is_ok() {
+        let mut swept = handle.swept();
+        for _ in 0..2 {
+            // Fails only when the cluster is no longer watched.
+            let _ = timeout(JUDGED_WITHIN, swept.changed()).await;
+        }
+    }
 }
 
 /// One line that is written over the last one.

@@ -67,7 +67,7 @@ async fn diagnose(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let is_told = !flags.quiet && io::stderr().is_terminal();
-    let looks = look::at(clusters.clone(), flags.time, is_told).await;
+    let looks = look::at(clusters.clone(), flags.time, flags.hashkv, is_told).await;
     let mut report = Report::new(looks);
     for (cluster, config) in report.clusters.iter_mut().zip(&clusters) {
         if flags.scan_keys {

@@ -11,6 +11,7 @@ use model::health::ClusterState;
 use model::severity::Severity;
 use monitor::advice::{Advice, advice};
 use monitor::checks::{Check, Outcome, checks};
+use monitor::consistency::{Consistency, Outcome as Compared};
 use monitor::findings::at_once;
 use monitor::keyspace::KeySpace;
 use monitor::view::ClusterView;
@@ -77,23 +78,20 @@ impl Report {
 
 impl ClusterReport {
     fn new(look: Look) -> Self {
-        let Look { started_at, watched, scrape_interval, view, metrics, passed, samples } = look;
         let (open, noticed): (Vec<_>, Vec<_>) =
-            view.findings.iter().cloned().partition(|finding| finding.is_open());
+            look.view.findings.iter().cloned().partition(|finding| finding.is_open());
+        let all = checks(&look.view, &look.metrics, look.watched, look.scrape_interval);
         Self {
-            name: view.name.clone(),
-            started_at,
-            watched,
+            name: look.view.name.clone(),
+            started_at: look.started_at,
+            watched: look.watched,
             findings: roots(&open),
             noticed,
-            passed,
-            checks: checks(&view, &metrics, watched, scrape_interval)
-                .into_iter()
-                .map(unless_scanned)
-                .collect(),
-            advice: advice(&view, &metrics),
-            samples,
-            view,
+            passed: look.passed,
+            checks: all.into_iter().map(|one| unless_looked(one, &look.consistency)).collect(),
+            advice: advice(&look.view, &look.metrics),
+            samples: look.samples,
+            view: look.view,
             history: History::None(String::new()),
             keys: None,
         }
@@ -184,13 +182,21 @@ impl ClusterReport {
     }
 }
 
-/// What only a scan of the keys finds is not known until there was one.
-fn unless_scanned(check: Check) -> Check {
-    if !KEY_KINDS.contains(&check.kind) {
-        return check;
-    }
-    let outcome = Outcome::Unknown("keys were not looked at; ask for it by --scan-keys".to_owned());
-    Check { outcome, not_on: Vec::new(), ..check }
+/// What only a scan of the keys, or a comparison of the data, finds is not known until there was one.
+fn unless_looked(check: Check, consistency: &Consistency) -> Check {
+    let why = match check.kind {
+        kind if KEY_KINDS.contains(&kind) => {
+            "keys were not looked at; ask for it by --scan-keys".to_owned()
+        }
+        FindingKind::HashMismatch if consistency.conclusive.is_none() => {
+            match consistency.last.as_ref().map(|check| &check.outcome) {
+                Some(Compared::Unknown(why) | Compared::Forbidden(why)) => why.clone(),
+                _ => "the members' data were not compared; ask for it by --hashkv".to_owned(),
+            }
+        }
+        _ => return check,
+    };
+    Check { outcome: Outcome::Unknown(why), not_on: Vec::new(), ..check }
 }
 
 /// Each symptom beneath the finding that nothing hides, however many are between them.

@@ -8,6 +8,7 @@ use model::finding::{Evidence, Finding, FindingKind, FindingState, MemberRef};
 use model::health::{ClusterState, Health, Role};
 use model::id::MemberId;
 use model::severity::Severity;
+use monitor::consistency::Consistency;
 use monitor::view::{ClusterView, MemberStatus, MemberView, ProbeTimes, Quorum};
 
 use super::history::History;
@@ -119,6 +120,7 @@ fn report() -> Report {
         scrape_interval: Duration::from_secs(5),
         view: Arc::new(view),
         metrics: Vec::new(),
+        consistency: Arc::new(Consistency::new(at(0))),
         passed: Vec::new(),
         samples: (0..10).map(sample).collect(),
     };

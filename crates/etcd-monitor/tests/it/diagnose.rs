@@ -79,9 +79,35 @@ async fn keys_are_counted_by_prefix_and_large_values_named(version: EtcdVersion)
     assert!(text.report.contains("a value under /registry/secrets/default/"), "{}", text.report);
 }
 
+async fn a_value_that_one_member_has_otherwise_is_found_and_the_member_named(version: EtcdVersion) {
+    let cluster = Cluster::builder(version).members(3).start().await.unwrap();
+    let value = b"the value that all three members agreed to hold, once upon a time";
+    let other = b"the value that one of the members holds in its stead, by mistake.";
+    cluster.client().put("key", &value[..], None, WITHIN).await.unwrap();
+    let endpoint = cluster.member(0).endpoint();
+    let look = ["--endpoints", &endpoint, "--for", "4s", "--hashkv", "-o", "json"];
+    let look = [&look[..], &["--url", "http://127.0.0.1:1"]].concat();
+
+    let report: Value = serde_json::from_str(&diagnose(&look).await.report).unwrap();
+    let well = report["clusters"][0]["well"].as_array().unwrap().clone();
+    assert!(well.contains(&"hash_mismatch".into()), "{report:#}");
+
+    let wrong = cluster.member(1);
+    wrong.stop().await.unwrap();
+    assert!(wrong.alter_value(value, other).unwrap() > 0);
+    wrong.restart().await.unwrap();
+    cluster.wait_ready().await.unwrap();
+    let outcome = diagnose(&look).await;
+    let report: Value = serde_json::from_str(&outcome.report).unwrap();
+    let found = &report["clusters"][0]["findings"][0];
+    assert_eq!((&found["kind"], &found["member"]["name"]), (&"hash_mismatch".into(), &"m2".into()));
+    assert_eq!((outcome.code, &found["severity"]), (1, &"critical".into()));
+}
+
 mod tests {
     super::on_every_version!(
         a_cluster_is_well_then_lacks_a_member_then_is_down,
+        a_value_that_one_member_has_otherwise_is_found_and_the_member_named,
         keys_are_counted_by_prefix_and_large_values_named,
     );
 }
