@@ -33,6 +33,9 @@ pub enum Outcome {
     Unknown(String),
 }
 
+/// Why nothing is known of a member that is not there.
+pub const ABSENT: &str = "it does not answer";
+
 /// Troubles that show only over this time.
 const SLOW: [(FindingKind, Duration); 3] = [
     (FindingKind::CompactionOff, Duration::from_hours(24)),
@@ -102,13 +105,12 @@ impl Circumstances<'_> {
             FindingKind::ClusterUnreachable
                 | FindingKind::MemberDown
                 | FindingKind::MemberUnreachable
-                | FindingKind::QuorumLost
         );
         if is_absence {
             return None;
         }
         if member.is_reachable != Some(true) {
-            return Some("it does not answer".to_owned());
+            return Some(ABSENT.to_owned());
         }
         if basis(kind) != Basis::Metrics || kind == FindingKind::MetricsUnreadable {
             return None;

@@ -189,7 +189,7 @@ fn plots(out: &mut String, cluster: &ClusterReport) {
         ),
         ("Behind in the committed index", "", |member| member.lag_entries, 1.0),
     ];
-    out.push_str("<h2>While we looked</h2>\n");
+    let mut drawn = String::new();
     for (title, unit, figure, scale) in figures {
         let curve = |name: &String| Curve {
             name: name.clone(),
@@ -205,17 +205,23 @@ fn plots(out: &mut String, cluster: &ClusterReport) {
         let names: Vec<String> =
             cluster.view.members.iter().map(|member| member.name.clone()).collect();
         let curves = names.iter().map(curve).collect();
-        draw(out, &Plot { title: title.to_owned(), unit, curves });
+        draw(&mut drawn, &Plot { title: title.to_owned(), unit, curves });
+    }
+    if !drawn.is_empty() {
+        let _ = writeln!(out, "<h2>While we looked</h2>\n{drawn}");
     }
     if let History::Known { address, curves, .. } = &cluster.history {
-        let _ = writeln!(
-            out,
-            "<h2>The last {} <span class=soft>as {} has them</span></h2>",
-            words(RANGE),
-            escape(address)
-        );
+        let mut drawn = String::new();
         for curves in curves {
-            draw(out, &of_history(curves));
+            draw(&mut drawn, &of_history(curves));
+        }
+        if !drawn.is_empty() {
+            let _ = writeln!(
+                out,
+                "<h2>The last {} <span class=soft>as {} has them</span></h2>\n{drawn}",
+                words(RANGE),
+                escape(address)
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use model::finding::{Finding, FindingKind, FindingState};
 use model::health::ClusterState;
 use model::severity::Severity;
 use monitor::advice::{Advice, advice};
-use monitor::checks::{Check, Outcome, checks};
+use monitor::checks::{ABSENT, Check, Outcome, checks};
 use monitor::consistency::{Consistency, Outcome as Compared};
 use monitor::findings::at_once;
 use monitor::keyspace::KeySpace;
@@ -162,7 +162,10 @@ impl ClusterReport {
             None => reasons.push((reason, vec![kind])),
         };
         for check in &self.checks {
-            if let Outcome::Unknown(reason) = &check.outcome {
+            // That a member does not answer is said of it above.
+            if let Outcome::Unknown(reason) = &check.outcome
+                && reason != ABSENT
+            {
                 add(reason.clone(), check.kind);
             }
         }
