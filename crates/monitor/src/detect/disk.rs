@@ -11,8 +11,10 @@ use super::reading::{Reading, bytes, names, seconds};
 use super::{Condition, Window};
 use crate::metrics::histogram::Histogram;
 
-/// Fewer observations than this have no p99.
+/// Fewer observations than this have no p99, unless most of them are slow: a disk that takes a second
+/// for each has few of them.
 const MIN_OBSERVATIONS: f64 = 20.0;
+const MIN_MOSTLY_SLOW: f64 = 8.0;
 
 /// So many of them at least must be slow.
 const MIN_SLOW: f64 = 3.0;
@@ -91,7 +93,9 @@ impl<'a> Told<'a> {
             let Some(times) = (kind.times)(reading) else { continue };
             let total = times.total();
             let Some(p99) = times.quantile(0.99) else { continue };
-            if total.is_nan() || total < MIN_OBSERVATIONS {
+            let is_mostly_slow = times.above(kind.info_seconds) * 2.0 > total;
+            let needed = if is_mostly_slow { MIN_MOSTLY_SLOW } else { MIN_OBSERVATIONS };
+            if total.is_nan() || total < needed {
                 continue;
             }
             counted += 1;

@@ -88,7 +88,7 @@ fn a_good_disk_and_a_few_outliers_are_no_findings() {
 #[test]
 fn few_observations_say_nothing() {
     let (mut scene, mut disk) = (Scene::new(3), Disk::default());
-    let verdict = scene.run(A_WHILE, |scene, _| disk.fsync(scene, 1, 2.0, 4.0));
+    let verdict = scene.run(A_WHILE, |scene, _| disk.fsync(scene, 1, 2.0, 3.0));
     assert!(verdict.view.findings.is_empty(), "{:?}", verdict.view.findings);
 }
 
