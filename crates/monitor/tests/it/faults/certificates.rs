@@ -1,6 +1,6 @@
 //! Certificates that are about to expire.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use model::finding::FindingKind;
 use model::severity::Severity;
 use testbed::{Cluster, EtcdVersion, Security};
@@ -11,7 +11,8 @@ use super::{all_are_well, closes, opens, watched};
 async fn a_certificate_with_two_days_left_is_told_until_it_is_renewed(version: EtcdVersion) {
     let watched = watched(Cluster::builder(version).security(Security::Tls)).await;
     let certs = watched.etcd.certs().unwrap();
-    let in_days = |days: i64| Timestamp::now() + SignedDuration::from_hours(24 * days);
+    let now = watched.fleet.clock().now();
+    let in_days = |days: i64| now + SignedDuration::from_hours(24 * days);
     let member = watched.etcd.follower().await.unwrap();
     for (days, severity) in [(2, Severity::Critical), (10, Severity::Warning)] {
         certs.rotate_server(in_days(days)).unwrap();
