@@ -1,7 +1,5 @@
 //! A member whose clock is wrong.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 use model::finding::FindingKind;
 use model::severity::Severity;
@@ -11,18 +9,12 @@ use testbed::{Cluster, EtcdVersion};
 use super::{all_are_well, closes, opens};
 use crate::watched::Watched;
 
-/// Times are told to the second: replies at other fractions of it narrow down what they mean.
-const INTERVAL: Duration = Duration::from_millis(1_300);
-
 async fn a_clock_that_is_ahead_or_behind_is_told_until_it_is_set(version: EtcdVersion) {
     let etcd = Cluster::builder(version).start().await.unwrap();
     let proxy = ClockProxy::start(etcd.member(1)).await.unwrap();
     let mut endpoints = etcd.endpoints();
     proxy.endpoint().clone_into(&mut endpoints[1]);
-    let watched = Watched::of(etcd, |config| {
-        config.endpoints = endpoints;
-        config.intervals.metrics = INTERVAL;
-    });
+    let watched = Watched::of(etcd, |config| config.endpoints = endpoints);
     all_are_well(&watched).await;
     let member = watched.etcd.member(1);
     for (seconds, direction) in [(3, "ahead of"), (-3, "behind")] {
