@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use etcd::{Connector, Endpoint};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -23,6 +23,7 @@ use crate::judge::{Brief, Judge};
 use crate::probe::{Prober, Question, Reply};
 use crate::record::Record;
 use crate::scrape::Scraper;
+use crate::skew;
 use crate::sweep::Sweep;
 use crate::target::Target;
 use crate::targets::Configured;
@@ -263,6 +264,7 @@ impl Watch {
         let Some(target) = self.targets.get_mut(endpoint) else { return };
         match &reply {
             Reply::Scrape(scrape) => target.figures = self.record.scraped(endpoint, scrape),
+            Reply::Clock(_) => {}
             other => {
                 if let (Some(open), Some(sent_at)) = (&mut self.open, other.sent_at())
                     && sent_at >= open.started_at
@@ -355,11 +357,21 @@ impl Watch {
             let of = self.record.scraped_member(endpoint);
             let profiler = target.scrape.as_ref().and_then(|scrape| scrape.profiler);
             let scrape = self.scraper.clone().scrape(target.member.clone(), of, profiler);
+            let clock = self.scraper.clone().time_of_day(target.member.clone());
+            let clock_after = skew::ask_after(target.scrapes);
+            target.scrapes = target.scrapes.wrapping_add(1);
             let (endpoint, replies) = (endpoint.clone(), self.reply_to.clone());
             tokio::spawn(async move {
                 let scrape = scrape.await;
                 // The receiver is gone when the cluster is no longer watched.
-                let _ = replies.send((endpoint, Reply::Scrape(scrape))).await;
+                let _ = replies.send((endpoint.clone(), Reply::Scrape(scrape))).await;
+                tokio::select! {
+                    () = replies.closed() => return,
+                    () = sleep(clock_after) => {}
+                }
+                if let Some(reading) = clock.await {
+                    let _ = replies.send((endpoint, Reply::Clock(reading))).await;
+                }
             });
         }
     }

@@ -124,6 +124,13 @@ impl Scraper {
         }
     }
 
+    /// Asks for no more than the time of day.
+    pub async fn time_of_day(self, member: Member) -> Option<ClockReading> {
+        let mut clock = Vec::new();
+        self.small(&member, "/version", &mut clock).await?;
+        clock.pop()
+    }
+
     async fn page(
         &self,
         member: &Member,

@@ -3,15 +3,20 @@
 //! Each carries its time to the second. A reply that says `D`, to a request that was sent at `s` and
 //! answered at `r`, was written when the member's clock showed something in [D, D + 1 s) at some moment
 //! in [s, r]; so its offset lies between D - r and D + 1 s - s. What several replies allow together is
-//! narrower than a second, down to the time that a request takes.
+//! narrower than a second, down to the time that a request takes, if they are asked for at different
+//! fractions of it. Scrapes are not, since they keep to a grid of whole seconds: so after each the time
+//! is asked for once more, at a moment of its own.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Replies kept: with three to a scrape, about a minute and a half.
-const REPLIES: usize = 20;
+/// Replies kept: with four to a scrape, two minutes.
+const REPLIES: usize = 32;
+
+/// The golden section: its multiples, less what is whole, are as far apart as can be, however many.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 /// Fewer say nothing: a single one may be anybody's.
 const MIN_REPLIES: usize = 6;
@@ -19,6 +24,11 @@ const MIN_REPLIES: usize = 6;
 /// Replies that are so much older than the last one are those of a clock of ours that was set back; the
 /// replies of one scrape lie closer together.
 const SET_BACK: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long after the `scrape`th scrape of a member, from 0 on, the time is asked for once more.
+pub(crate) fn ask_after(scrape: u32) -> Duration {
+    Duration::from_secs_f64((f64::from(scrape) * GOLDEN).fract())
+}
 
 /// The time that a reply carries, and when it was asked for and came, by our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +179,21 @@ mod tests {
             let truth = ahead as f64 / 1_000.0;
             assert!(offset.low <= truth && truth <= offset.high, "{ahead}: {offset:?}");
             assert!(offset.high - offset.low < 0.2, "{ahead}: {offset:?}");
+        }
+    }
+
+    #[test]
+    fn scrapes_on_a_grid_of_seconds_narrow_the_offset_too() {
+        for (ahead, begin) in [(0, 0), (-2_400, 370), (600, 990), (3_000, 500)] {
+            let scrape = |n: i64| {
+                let at = begin + n * 15_000;
+                let later = ask_after(u32::try_from(n).unwrap() + 7).as_millis() as i64;
+                [at, at + 10, at + 20, at + 30 + later].map(|at| reply(at, 4, ahead))
+            };
+            let offset = track((0..8).flat_map(scrape)).offset().unwrap();
+            let truth = ahead as f64 / 1_000.0;
+            assert!(offset.low <= truth && truth <= offset.high, "{ahead}: {offset:?}");
+            assert!(offset.high - offset.low < 0.25, "{ahead}: {offset:?}");
         }
     }
 

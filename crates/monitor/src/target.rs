@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::metrics::figures::Figures;
 use crate::probe::{Question, Reply};
 use crate::scrape::Scrape;
+use crate::skew::ClockReading;
 use crate::sweep::{Call, MemberSweep, Observed};
 
 /// One endpoint that is watched.
@@ -18,6 +19,10 @@ pub(crate) struct Target {
     pub(crate) next_scrape: Instant,
     /// Whether they are being read.
     pub(crate) is_scraping: bool,
+    /// How many scrapes were begun.
+    pub(crate) scrapes: u32,
+    /// The times of day that came by themselves since the last scrape ended.
+    clock: Vec<ClockReading>,
     /// The last scrape that ended.
     pub(crate) scrape: Option<Arc<Scrape>>,
     /// What the last scrapes amount to.
@@ -63,6 +68,8 @@ impl Target {
             member,
             next_scrape,
             is_scraping: false,
+            scrapes: 0,
+            clock: Vec::new(),
             scrape: None,
             figures: None,
             failed_scrapes: 0,
@@ -99,7 +106,9 @@ impl Target {
             Reply::SerializableRead(call) => self.serializable_read.put(call),
             Reply::LinearizableRead(call) => self.linearizable_read.put(call),
             Reply::Write(call) => self.write.put(call),
-            Reply::Scrape(scrape) => {
+            Reply::Clock(reading) => self.clock.push(reading),
+            Reply::Scrape(mut scrape) => {
+                scrape.clock.splice(0..0, self.clock.drain(..));
                 self.failed_scrapes =
                     if scrape.page.is_ok() { 0 } else { self.failed_scrapes.saturating_add(1) };
                 self.scrape = Some(Arc::new(scrape));

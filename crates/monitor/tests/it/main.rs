@@ -11,7 +11,7 @@ mod alarms;
 mod busy;
 mod expected;
 mod failures;
-mod faults_raft;
+mod faults;
 mod figures;
 mod health;
 mod hostile;
