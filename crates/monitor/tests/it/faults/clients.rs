@@ -49,7 +49,7 @@ async fn leases_that_end_in_masses_are_told_until_they_are_few(version: EtcdVers
         while granted < LEASES {
             granted += watched.etcd.grant_leases(500, SHORT).await.unwrap().len();
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = grant => {}
