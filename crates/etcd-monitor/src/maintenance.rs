@@ -115,7 +115,11 @@ fn start(
         return Err(Error::NoReason);
     }
     let until = now.saturating_add(time).unwrap_or(Timestamp::MAX);
-    let answer = format!("{cluster}: maintenance until {}\n", until.strftime("%F %H:%M:%SZ"));
+    let time = until.strftime("%F %H:%M:%SZ");
+    let answer = format!(
+        "{cluster}: maintenance until {time}; /api/v1/clusters/{cluster}/status shows it in a second, if \
+         a cluster of this name is watched\n"
+    );
     let mut windows = others(directory, &cluster, now)?;
     windows.push(Maintenance { cluster, from: now, until, why });
     maintenance::write(directory, &windows)?;
@@ -174,7 +178,7 @@ pub(crate) async fn follow(fleet: Fleet, data_dir: PathBuf, stop: CancellationTo
         if let Ok(read) = read {
             let read = read.map_err(|error| error.to_string());
             if read != known {
-                tell(&read);
+                tell(&read, &fleet);
                 known = read;
             }
             // Also when nothing changed: clusters may have been added.
@@ -189,9 +193,15 @@ pub(crate) async fn follow(fleet: Fleet, data_dir: PathBuf, stop: CancellationTo
     }
 }
 
-fn tell(read: &Result<Vec<Maintenance>, String>) {
+fn tell(read: &Result<Vec<Maintenance>, String>, fleet: &Fleet) {
     match read {
-        Ok(windows) => info!(count = windows.len(), "maintenance windows changed"),
+        Ok(windows) => {
+            info!(count = windows.len(), "maintenance windows changed");
+            for window in windows.iter().filter(|window| fleet.cluster(&window.cluster).is_none()) {
+                let cluster = &window.cluster;
+                warn!(%cluster, "a maintenance window is of a cluster that is not watched");
+            }
+        }
         Err(error) => warn!(error, "maintenance windows cannot be read, those before stay"),
     }
 }
@@ -210,7 +220,7 @@ mod tests {
         let path = directory.path();
         let hour = Duration::from_hours(1);
         let answer = start(path, "prod".to_owned(), hour, "restart", at(0)).unwrap();
-        assert_eq!(answer, "prod: maintenance until 2027-01-15 09:00:00Z\n");
+        assert!(answer.starts_with("prod: maintenance until 2027-01-15 09:00:00Z; "), "{answer}");
         start(path, "prod".to_owned(), hour, " upgrade ", at(60)).unwrap();
         start(path, "test".to_owned(), hour, "upgrade", at(60)).unwrap();
         let windows = maintenance::read(path).unwrap();

@@ -242,7 +242,7 @@ pub struct Finding {
     pub next_steps: Vec<String>,
     /// The open finding of which this one is a symptom.
     pub hidden_by: Option<FindingKind>,
-    /// Why it was to be expected, such as a maintenance window; it pages nobody then.
+    /// Why it was to be expected, such as a maintenance window; its severity is `Info` then.
     pub expected: Option<String>,
 }
 

@@ -53,7 +53,7 @@ pub struct Intervals {
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub health: Duration,
-    /// Between two health sweeps while anything looks wrong.
+    /// Between two health sweeps while a member, the leader or a finding is in doubt.
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub health_alert: Duration,

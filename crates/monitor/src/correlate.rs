@@ -1,5 +1,4 @@
-//! Which finding is the root of which: what is a symptom stays visible beneath its cause, and pages
-//! nobody of its own.
+//! Which finding is the root of which: what is a symptom stays visible beneath its cause.
 
 use std::sync::Arc;
 

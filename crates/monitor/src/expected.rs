@@ -1,4 +1,4 @@
-//! What is to be expected: trouble that a declared maintenance window explains wakes nobody.
+//! What is to be expected: trouble that a declared maintenance window explains.
 
 use jiff::Timestamp;
 use model::finding::FindingKind;
@@ -46,7 +46,7 @@ mod tests {
     use crate::scene::{Scene, of_kind};
 
     #[test]
-    fn a_member_that_is_restarted_in_a_window_is_told_and_pages_nobody() {
+    fn a_member_that_is_restarted_in_a_window_is_told_for_information() {
         let mut scene = Scene::new(3);
         scene.sweep();
         let window = Maintenance {

@@ -57,7 +57,7 @@ struct Entry {
 pub enum Turn {
     /// A finding is believed now.
     Opened(Arc<Finding>),
-    /// An open finding is worse or better than it was, or has other words.
+    /// An open finding is worse or better than it was, or has other words or another root.
     Changed(Arc<Finding>),
     /// A finding is over.
     Closed(Arc<Finding>),
@@ -106,7 +106,7 @@ impl FindingBook {
         for key in missed {
             self.miss(&key, round, &mut turns);
         }
-        self.correlate();
+        self.correlate(&mut turns);
         turns
     }
 
@@ -139,14 +139,25 @@ impl FindingBook {
         !self.entries.values().any(is_undecided)
     }
 
-    /// Says of each finding whether another one is its root.
-    fn correlate(&mut self) {
+    /// Says of each finding whether another one is its root, in `turns` too.
+    fn correlate(&mut self, turns: &mut Vec<Turn>) {
         let present: Vec<Arc<Finding>> =
             self.entries.values().map(|entry| Arc::clone(&entry.finding)).collect();
         for entry in self.entries.values_mut() {
             let hidden_by = correlate::root(&entry.finding, &present);
-            if entry.finding.hidden_by != hidden_by {
-                Arc::make_mut(&mut entry.finding).hidden_by = hidden_by;
+            if entry.finding.hidden_by == hidden_by {
+                continue;
+            }
+            let before = Arc::clone(&entry.finding);
+            Arc::make_mut(&mut entry.finding).hidden_by = hidden_by;
+            let told = turns.iter_mut().find_map(|turn| match turn {
+                Turn::Opened(told) | Turn::Changed(told) if *told == before => Some(told),
+                _ => None,
+            });
+            match told {
+                Some(told) => *told = Arc::clone(&entry.finding),
+                None if before.is_open() => turns.push(Turn::Changed(Arc::clone(&entry.finding))),
+                None => {}
             }
         }
     }
@@ -270,7 +281,6 @@ fn finding(condition: &Condition, expected: Option<String>, since: Timestamp) ->
         kind: condition.kind,
         member: condition.member.clone(),
         about: condition.about.clone(),
-        // What was to be expected is told, and wakes nobody.
         severity: if expected.is_some() { Severity::Info } else { condition.severity },
         state: FindingState::Pending,
         since,
@@ -374,6 +384,31 @@ mod tests {
         let closed = book.closed().next().unwrap();
         assert_eq!(closed.since, Timestamp::UNIX_EPOCH);
         assert!(book.active().is_empty() && book.is_calm());
+    }
+
+    #[test]
+    fn the_root_of_a_finding_is_told_with_it_and_when_it_goes() {
+        let mut book = FindingBook::default();
+        let kinds = [FindingKind::MemberDown, FindingKind::NoLeader];
+        let mut observe = |second: i64, kinds: &[FindingKind]| {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+            let conditions = kinds.iter().map(|kind| condition(*kind)).collect();
+            let turns = book.observe(conditions, &Round::plain(now));
+            let told = turns.iter().map(|turn| word(second, turn)).zip(turns.iter().cloned());
+            told.map(|(word, turn)| (word, turn.into_finding().hidden_by)).collect::<Vec<_>>()
+        };
+        observe(0, &kinds);
+        observe(1, &kinds);
+        let down = Some(FindingKind::MemberDown);
+        let opened = [("2s opened no_leader".into(), down), ("2s opened member_down".into(), None)];
+        let mut told = observe(2, &kinds);
+        told.sort_by_key(|(_, hidden_by)| hidden_by.is_none());
+        assert_eq!(told, opened);
+        for second in 3..5 {
+            assert_eq!(observe(second, &kinds[1..]), []);
+        }
+        let told = observe(5, &kinds[1..]);
+        assert_eq!(told[1], ("5s changed no_leader".into(), None), "{told:?}");
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Scraper {
         clock: &mut Vec<ClockReading>,
     ) -> Result<Arc<Page>, String> {
         let started = Instant::now();
-        let target = self.metrics_target(member.endpoint());
+        let target = metrics_target(self.metrics_url.as_deref(), member.endpoint());
         let asked = target.endpoint().unwrap_or(member.endpoint());
         let reply = member
             .http_get(&target, self.deadline, LIMITS.body_bytes)
@@ -193,15 +193,17 @@ impl Scraper {
             && !reply.body.trim_ascii_start().starts_with(b"<");
         Some(ProfilerAnswer { at, is_served })
     }
+}
 
-    fn metrics_target(&self, endpoint: &Endpoint) -> HttpTarget {
-        let configured = self.metrics_url.as_ref().and_then(|template| {
-            let host = endpoint.host();
-            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-            HttpTarget::parse(&template.replace("{host}", &host), "/metrics").ok()
-        });
-        configured.unwrap_or_else(|| HttpTarget::of_member("/metrics"))
-    }
+/// Where the metrics of the member at `endpoint` are: at `metrics_url`, in which `{host}` stands for its
+/// host, or with the member itself.
+pub fn metrics_target(metrics_url: Option<&str>, endpoint: &Endpoint) -> HttpTarget {
+    let configured = metrics_url.and_then(|template| {
+        let host = endpoint.host();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        HttpTarget::parse(&template.replace("{host}", &host), "/metrics").ok()
+    });
+    configured.unwrap_or_else(|| HttpTarget::of_member("/metrics"))
 }
 
 fn clock_reading(sent_at: Timestamp, took: Duration, reply: &HttpReply) -> Option<ClockReading> {

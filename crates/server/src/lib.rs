@@ -18,6 +18,8 @@ mod wire;
 use std::io;
 use std::net::SocketAddr;
 
+use model::finding::Finding;
+use monitor::advice::Advice;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -82,6 +84,16 @@ impl Server {
 /// The OpenAPI document of the API, as JSON.
 pub fn openapi_json() -> String {
     routes::openapi().to_pretty_json().unwrap_or_default()
+}
+
+/// A finding as the API shows it.
+pub fn finding_json(cluster: &str, finding: &Finding) -> serde_json::Value {
+    serde_json::to_value(wire::finding::Finding::new(cluster, finding)).unwrap_or_default()
+}
+
+/// A recommendation as the API shows it.
+pub fn recommendation_json(advice: &Advice) -> serde_json::Value {
+    serde_json::to_value(wire::advice::Recommendation::from(advice)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub enum Command {
     Diagnose(Box<DiagnoseFlags>),
     /// Tell how long the space of clusters lasts, as a running etcd-monitor knows it.
     Capacity(CapacityFlags),
-    /// Declare that a cluster is worked on, so that what the work explains wakes nobody.
+    /// Declare that a cluster is worked on: what the work explains is told for information only.
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),
     /// Ask a running etcd-monitor, or a Prometheus, in PromQL.

@@ -10,6 +10,7 @@ use etcd::{Connector, Endpoint, HttpTarget, Member};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use monitor::config::ClusterConfig;
+use monitor::scrape::metrics_target;
 use tar::{Builder, Header};
 
 use super::report::Report;
@@ -45,8 +46,12 @@ pub(super) async fn gather(clusters: &[ClusterConfig], report: &Report) -> Vec<E
             let member = connector.member(endpoint.clone());
             let folder = format!("{}/{}", config.name, endpoint.to_string().replace(':', "_"));
             entries.push((format!("{folder}/answers.txt"), answers(&member).await));
-            for page in ["metrics", "version", "health"] {
-                let target = HttpTarget::of_member(format!("/{page}"));
+            let metrics = metrics_target(config.metrics_url.as_deref(), member.endpoint());
+            for (page, target) in [
+                ("metrics", metrics),
+                ("version", HttpTarget::of_member("/version")),
+                ("health", HttpTarget::of_member("/health")),
+            ] {
                 let body = match member.http_get(&target, TIMEOUT, MAX_PAGE_BYTES).await {
                     Ok(reply) => reply.body.to_vec(),
                     Err(error) => error.to_string().into_bytes(),

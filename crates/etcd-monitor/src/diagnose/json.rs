@@ -1,11 +1,11 @@
-//! The report for programs.
+//! The report for programs; findings and recommendations as the REST API shows them.
 
 use serde_json::{Value, json};
 
 use jiff::Timestamp;
-use model::finding::{Finding, FindingKind};
-use monitor::advice::Advice;
+use model::finding::Finding;
 use monitor::keyspace::KeySpace;
+use server::{finding_json, recommendation_json};
 
 use super::history::{History, Past};
 use super::report::{ClusterReport, Report};
@@ -22,7 +22,7 @@ fn of_cluster(cluster: &ClusterReport) -> Value {
         .findings
         .iter()
         .flat_map(|root| std::iter::once(&root.finding).chain(&root.symptoms))
-        .map(|f| of_finding(f))
+        .map(|finding| finding_json(&cluster.name, finding))
         .collect();
     let well: Vec<&str> = cluster.well().map(|check| check.kind.as_str()).collect();
     let unknown: Vec<Value> = cluster
@@ -34,7 +34,7 @@ fn of_cluster(cluster: &ClusterReport) -> Value {
         })
         .collect();
     let of = |findings: &[std::sync::Arc<Finding>]| -> Vec<Value> {
-        findings.iter().map(|finding| of_finding(finding)).collect()
+        findings.iter().map(|finding| finding_json(&cluster.name, finding)).collect()
     };
     json!({
         "cluster": cluster.name,
@@ -57,7 +57,7 @@ fn of_cluster(cluster: &ClusterReport) -> Value {
         "passed": of(&cluster.passed),
         "well": well,
         "unknown": unknown,
-        "recommendations": cluster.advice.iter().map(of_advice).collect::<Vec<_>>(),
+        "recommendations": cluster.advice.iter().map(recommendation_json).collect::<Vec<_>>(),
         "keys": cluster.keys.as_ref().map(of_keys),
         "history": of_history(&cluster.history),
     })
@@ -80,47 +80,6 @@ fn of_member(member: &monitor::view::MemberView) -> Value {
         "revision": status.map(|status| status.revision),
         "linearizable_read_seconds":
             member.probes.linearizable_read.map(|took| took.as_secs_f64()),
-    })
-}
-
-/// As the REST API shows it.
-fn of_finding(finding: &Finding) -> Value {
-    json!({
-        "kind": finding.kind.as_str(),
-        "severity": finding.severity.as_str(),
-        "state": finding.state.as_str(),
-        "member": finding.member.as_ref().map(|member| json!({
-            "id": member.id.map(|id| id.to_string()),
-            "name": member.name,
-            "endpoint": member.endpoint,
-        })),
-        "about": finding.about,
-        "since": time(finding.since),
-        "opened_at": finding.opened_at.map(time),
-        "closed_at": finding.closed_at.map(time),
-        "summary": finding.summary,
-        "explanation": finding.explanation,
-        "evidence": finding.evidence.iter().map(|item| json!({
-            "at": time(item.at),
-            "source": item.source,
-            "observed": item.observed,
-        })).collect::<Vec<_>>(),
-        "causes": finding.causes,
-        "next_steps": finding.next_steps,
-        "runbook": finding.runbook(),
-        "hidden_by": finding.hidden_by.map(FindingKind::as_str),
-        "expected": finding.expected,
-    })
-}
-
-fn of_advice(advice: &Advice) -> Value {
-    json!({
-        "topic": advice.topic,
-        "member": advice.member.as_ref().map(|member| member.name.clone()),
-        "fact": advice.fact,
-        "action": advice.action,
-        "effect": advice.effect,
-        "source": advice.source,
     })
 }
 

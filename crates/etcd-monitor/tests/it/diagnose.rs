@@ -1,6 +1,7 @@
 //! `etcd-monitor diagnose` as its users run it: on a healthy cluster, one with a fault, and one that
 //! is down.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -130,12 +131,23 @@ async fn a_page_and_a_bundle_are_written_with_the_history_of_a_running_monitor()
         // A monitor that knows nothing of the cluster, or is not there, would have been told instead.
         assert!(page.contains("<h2>Over in the last 24 hours</h2>"), "{page}");
         let bundle = flate2::read::GzDecoder::new(std::fs::File::open(bundle).unwrap());
-        let mut names = Vec::new();
+        let mut files = Vec::new();
         for entry in tar::Archive::new(bundle).entries().unwrap() {
-            names.push(entry.unwrap().path().unwrap().display().to_string());
+            let mut entry = entry.unwrap();
+            let (name, mut text) = (entry.path().unwrap().display().to_string(), String::new());
+            entry.read_to_string(&mut text).unwrap();
+            files.push((name, text));
         }
-        for part in ["report.txt", "report.json", "report.html", "answers.txt", "metrics.txt"] {
-            assert!(names.iter().any(|name| name.ends_with(part)), "{part} is not in {names:?}");
+        for (file, part) in [
+            ("report.txt", "Could not be told"),
+            ("report.json", "\"is_well\""),
+            ("report.html", "<!doctype html>"),
+            ("answers.txt", "raft_applied_index"),
+            ("metrics.txt", "\netcd_server_has_leader 1\n"),
+        ] {
+            let found = files.iter().find(|(name, _)| name.ends_with(file));
+            let (_, text) = found.unwrap_or_else(|| panic!("no {file}"));
+            assert!(text.contains(part), "{file}: {text}");
         }
     })
     .await;

@@ -11,6 +11,7 @@ use model::id::MemberId;
 use model::severity::Severity;
 
 use super::answers::{Answer, answers};
+use super::differing_data::save_each;
 use super::{Condition, Window};
 use crate::picture::{self, Picture, QuorumRead};
 
@@ -113,11 +114,7 @@ fn violated(window: &Window<'_>, serving: &[Answer<'_>]) -> Option<Condition> {
     ])
     .next([
         "stop the clients that write: what they write may be lost".to_owned(),
-        format!(
-            "save a snapshot of each: etcdctl --endpoints={} snapshot save FILE, one endpoint \
-                     at a time",
-            endpoints.join(" | ")
-        ),
+        save_each(&endpoints),
         format!(
             "compare them: etcdctl --endpoints={} endpoint hashkv --write-out=table",
             endpoints.join(",")

@@ -5,6 +5,7 @@ use model::finding::{Evidence, FindingKind};
 use model::id::MemberId;
 use model::severity::Severity;
 
+use super::differing_data::{DEFECTS, save_each};
 use super::{Condition, Window};
 use crate::consistency::{Check, Outcome};
 
@@ -58,8 +59,7 @@ fn condition(check: &Check, culprit: Option<MemberId>) -> Condition {
         )
         .resting_on(evidence)
         .caused_by([
-            "a defect of the etcd version (3.5.0 to 3.5.2, etcd#13766; 3.5.0 to 3.5.5 after a \
-             defragmentation that was cut short, etcd#14685): see version_cve",
+            DEFECTS,
             "a disk or a file system that lost or altered writes",
             "a data directory or a snapshot that was copied or restored by hand",
         ])
@@ -68,13 +68,10 @@ fn condition(check: &Check, culprit: Option<MemberId>) -> Condition {
                 "see it for yourself: etcdctl --endpoints={} endpoint hashkv --write-out=table",
                 endpoints.join(",")
             ),
-            format!(
-                "save a snapshot of each: etcdctl --endpoints={} snapshot save FILE, one endpoint at a \
-                 time",
-                endpoints.join(" | ")
-            ),
+            save_each(&endpoints),
             remedy,
-            "etcdctl alarm disarm, if etcd has raised CORRUPT itself, once the hashes agree".to_owned(),
+            "etcdctl alarm disarm, if etcd has raised CORRUPT itself, once the hashes agree"
+                .to_owned(),
         ])
 }
 

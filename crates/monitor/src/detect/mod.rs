@@ -17,6 +17,7 @@ mod compaction_off;
 mod condition;
 mod consistency_check_stale;
 mod corrupt;
+mod differing_data;
 mod disk;
 mod divided_cluster;
 mod dual_leader;

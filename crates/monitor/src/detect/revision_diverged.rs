@@ -8,6 +8,7 @@ use model::id::MemberId;
 use model::severity::Severity;
 
 use super::answers::{Answer, allowance, answers, commit_rate};
+use super::differing_data::{DEFECTS, save_each};
 use super::{Condition, Window};
 use crate::picture::Picture;
 
@@ -125,8 +126,7 @@ fn condition(
         )
         .resting_on(evidence)
         .caused_by([
-            "a defect of the etcd version (3.5.0 to 3.5.2, etcd#13766; 3.5.0 to 3.5.5 after a \
-             defragmentation that was cut short, etcd#14685): see version_cve",
+            DEFECTS,
             "a data directory or a snapshot that was copied or restored by hand",
             "a disk or a file system that lost writes",
         ])
@@ -135,11 +135,7 @@ fn condition(
                 "compare the data: etcdctl --endpoints={} endpoint hashkv --write-out=table",
                 endpoints.join(",")
             ),
-            format!(
-                "save a snapshot of each: etcdctl --endpoints={} snapshot save FILE, one endpoint at a \
-                 time",
-                endpoints.join(" | ")
-            ),
+            save_each(&endpoints),
             remedy,
         ])
 }

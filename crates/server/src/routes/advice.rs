@@ -20,5 +20,5 @@ pub(super) async fn of_cluster(
     Path(cluster): Path<String>,
 ) -> Result<Json<Recommendations>, Problem> {
     let handle = named(&shared, &cluster)?;
-    Ok(Json(Recommendations::new(cluster, advice(&handle.view(), &handle.metrics()))))
+    Ok(Json(Recommendations::new(cluster, &advice(&handle.view(), &handle.metrics()))))
 }

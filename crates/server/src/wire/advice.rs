@@ -35,15 +35,20 @@ pub(crate) struct Recommendation {
 
 impl Recommendations {
     /// Those for `cluster`.
-    pub(crate) fn new(cluster: String, all: Vec<Advice>) -> Self {
-        Self { cluster, recommendations: all.into_iter().map(Recommendation::from).collect() }
+    pub(crate) fn new(cluster: String, all: &[Advice]) -> Self {
+        Self { cluster, recommendations: all.iter().map(Recommendation::from).collect() }
     }
 }
 
-impl From<Advice> for Recommendation {
-    fn from(advice: Advice) -> Self {
-        let Advice { topic, member, fact, action, effect, source } = advice;
-        let member = member.as_ref().map(MemberName::from);
-        Self { topic, member, fact, action, effect, source }
+impl From<&Advice> for Recommendation {
+    fn from(advice: &Advice) -> Self {
+        Self {
+            topic: advice.topic,
+            member: advice.member.as_ref().map(MemberName::from),
+            fact: advice.fact.clone(),
+            action: advice.action.clone(),
+            effect: advice.effect,
+            source: advice.source,
+        }
     }
 }
