@@ -20,8 +20,10 @@ fn condition(picture: &Picture, id: MemberId) -> Condition {
     let member = picture.member(id);
     let name = member.map_or_else(|| id.to_string(), |member| member.name.clone());
     let endpoint = member.and_then(|member| member.endpoint.as_deref()).unwrap_or("ENDPOINT");
+    let status = member.and_then(|member| member.status.as_ref());
+    let revision = status.map_or("REVISION".to_owned(), |status| status.revision.to_string());
     let mut evidence = alarm_evidence(picture, id, AlarmKind::Nospace);
-    if let Some(status) = member.and_then(|member| member.status.as_ref()) {
+    if let Some(status) = status {
         let quota = status.db_size_quota_bytes.map_or("unknown".to_owned(), |q| q.to_string());
         evidence.push(Evidence {
             at: picture.at(),
@@ -40,10 +42,10 @@ fn condition(picture: &Picture, id: MemberId) -> Condition {
         .caused_by([
             "old revisions were not compacted, or the file was never defragmented",
             "some client writes more, or larger values, than before",
-            "the quota is still the default of 2 GiB",
+            "the quota is too small for what is stored; etcd's default is 2 GiB",
         ])
         .next([
-            format!("free space: etcdctl --endpoints={endpoint} compact REVISION"),
+            format!("free space: etcdctl --endpoints={endpoint} compact {revision}"),
             "then defragment one member after the other, the leader last: etcdctl \
              --endpoints=MEMBER defrag"
                 .to_owned(),

@@ -76,7 +76,7 @@ fn condition(window: &Window<'_>, member: &MemberView, said: &MemberSweep) -> Op
             } else {
                 [
                     "more, or larger, values than before, or old revisions that are not compacted",
-                    "the quota is still the default of 2 GiB",
+                    "the quota is too small for what is stored; etcd's default is 2 GiB",
                 ]
             })
             .next(steps),
