@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod clock;
 pub mod config_error;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod id;
 pub mod leader;
 pub mod maintenance;
 pub mod membership;
+pub mod notification;
 pub mod secret;
 pub mod series;
 pub mod severity;

@@ -1,0 +1,3 @@
+//! From alerts to notifications: routing, grouping, silences, inhibition, delivery.
+
+#![forbid(unsafe_code)]
