@@ -3,9 +3,11 @@
 use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::time::Instant;
 use tracing::error;
 
 use super::migrations::{Outcome, migrate};
@@ -21,6 +23,9 @@ const SETTINGS: &str = "
 
 /// Only we write, so a wait is for a checkpoint's moment.
 const BUSY: Duration = Duration::from_secs(2);
+
+/// A process that ended may leave its lock for a moment to one that it was just starting.
+const LOCK_WITHIN: Duration = Duration::from_millis(500);
 
 /// Connections that are kept for the next reader.
 const IDLE: usize = 4;
@@ -260,9 +265,17 @@ fn lock(records: &Path) -> Result<fs::File, Error> {
         fs::create_dir_all(directory).map_err(io("make the directory of"))?;
     }
     let file = fs::File::create(&path).map_err(io("make"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: records.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
+    let deadline = Instant::now() + LOCK_WITHIN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(LOCK_WITHIN / 50);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::InUse { path: records.to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
+        }
     }
 }
