@@ -71,6 +71,13 @@ pub enum Change {
         /// When it is due again.
         next_at: Timestamp,
     },
+    /// A channel that took nothing works again: all that was put off is due.
+    Hasten {
+        /// The receiver's name.
+        receiver: String,
+        /// The channel's name.
+        channel: String,
+    },
     /// A later entry of the same group and channel says the same.
     Superseded {
         /// The entry.
@@ -138,6 +145,7 @@ pub(super) fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
             told::delivered(t, *id, firing, resolved, *at)
         }
         Change::PutOff { id, next_at } => outbox::put_off(t, *id, *next_at),
+        Change::Hasten { receiver, channel } => outbox::hasten(t, receiver, channel),
         Change::Superseded { id, by } => outbox::supersede(t, *id, *by),
         Change::GaveUp { id, firing, given_up } => {
             told::given_up(t, *id, firing, given_up.last_at)?;

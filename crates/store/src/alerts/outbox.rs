@@ -120,6 +120,20 @@ pub(super) fn put_off(
     Ok(())
 }
 
+/// The channel works again: what was put off is due.
+pub(super) fn hasten(
+    transaction: &Transaction<'_>,
+    receiver: &str,
+    channel: &str,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE outbox SET next_at = 0 WHERE receiver = ? AND channel = ? AND next_at > 0",
+        )?
+        .execute([receiver, channel])?;
+    Ok(())
+}
+
 /// The entry `by` stands for `id` too, and has waited as long.
 pub(super) fn supersede(transaction: &Transaction<'_>, id: u64, by: u64) -> rusqlite::Result<()> {
     transaction

@@ -84,6 +84,9 @@ fn what_is_put_off_is_due_later_and_nothing_of_its_group_before() {
     assert_eq!(due_at(&alerts, 20)[0].tries, 1);
     // When the clock is set back by a day, nothing waits for a day.
     assert_eq!(names(&due_at(&alerts, 20 - 86_400)), ["n1"]);
+    let (receiver, channel) = ("oncall".to_owned(), "slack[0]".to_owned());
+    alerts.record(&[Change::Hasten { receiver, channel }]).expect("recorded");
+    assert_eq!(names(&due_at(&alerts, 11)), ["n1"], "the channel works again");
     let delivered = Change::Delivered { id, firing: vec![], resolved: vec![], at: at(21) };
     alerts.record(&[delivered.clone(), delivered]).expect("recorded");
     assert_eq!(names(&due_at(&alerts, 21)), ["n2"]);
