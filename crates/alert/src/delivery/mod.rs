@@ -12,7 +12,7 @@
 //!   its channel then never heard is withheld from that channel.
 //! - **Urgent ones first**, then the oldest. A group is as urgent as the most urgent that waits in it.
 //! - **Nothing is given up silently.** What a channel refuses for good, or has not taken within
-//!   [`Options::give_up_after`], is reported as a [`GivenUp`], again after each start until
+//!   [`Options::give_up_after`] though it was tried in vain, is reported as a [`GivenUp`], again after each start until
 //!   [`Change::GivenUpTold`](store::alerts::Change::GivenUpTold) is committed.
 //!
 //! After a failure a notification is put off by a random time up to a limit that doubles; a receiver
@@ -29,6 +29,7 @@ mod heartbeat;
 mod options;
 mod order;
 mod outcome;
+mod ready;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -215,13 +216,13 @@ impl Delivery {
                     .flat_map(|entry| outcome::expired(entry, "no_channel", why, now))
                     .collect();
                 let unreadable = old.unreadable.iter();
-                changes.extend(unreadable.map(|entry| worker::unreadable_entry(&id, *entry, now)));
+                changes.extend(unreadable.map(|entry| ready::unreadable_entry(&id, *entry, now)));
                 if changes.is_empty() {
                     break;
                 }
                 store.record(&changes)?;
             }
-            gone.extend(worker::of_channel(store.given_up()?, &id));
+            gone.extend(ready::of_channel(store.given_up()?, &id));
         }
         Ok(gone)
     }

@@ -28,21 +28,26 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// What came of it, given that it ended at `now`.
-    pub(super) fn outcome(&self, options: &Options, now: Timestamp) -> Outcome {
+    /// What came of it, given that it ended at `now`. Only one that `had_its_time` is given up for
+    /// its age.
+    pub(super) fn outcome(&self, options: &Options, now: Timestamp, had_its_time: bool) -> Outcome {
+        let is_too_old = || had_its_time && is_too_old(&self.entry, options, now);
         match &self.result {
             Ok(_) => Outcome::Delivered,
-            Err(failure) if failure.is_permanent || is_too_old(&self.entry, options, now) => {
-                Outcome::GaveUp
-            }
+            Err(failure) if failure.is_permanent || is_too_old() => Outcome::GaveUp,
             Err(_) => Outcome::Failed,
         }
     }
 
     /// What is to be recorded. `random` is in `0.0..1.0`.
-    pub(super) fn changes(&self, options: &Options, now: Timestamp, random: f64) -> Vec<Change> {
+    pub(super) fn changes(
+        &self,
+        options: &Options,
+        outcome: Outcome,
+        now: Timestamp,
+        random: f64,
+    ) -> Vec<Change> {
         let Self { entry, sent, .. } = self;
-        let outcome = self.outcome(options, now);
         let mut attempt =
             Attempt::of(sent, &entry.channel, entry.tries.saturating_add(1), outcome, self.began);
         attempt.duration = self.took;
@@ -77,7 +82,7 @@ impl Tried {
 }
 
 /// Whether the entry has waited for too long.
-pub(super) fn is_too_old(entry: &OutboxEntry, options: &Options, now: Timestamp) -> bool {
+fn is_too_old(entry: &OutboxEntry, options: &Options, now: Timestamp) -> bool {
     let age = SignedDuration::try_from(options.give_up_after).unwrap_or(SignedDuration::MAX);
     now.duration_since(entry.since) >= age
 }

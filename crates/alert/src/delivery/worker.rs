@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::bucket::Bucket;
-use super::circuit::{Allowed, Circuit};
+use super::circuit::{Allowed, Circuit, CircuitState};
 use super::deliver::{Deliver, Failure, Receipt};
 use super::figures::{ChannelId, Counts};
 use super::options::Options;
-use super::order;
 use super::outcome::{self, Tried};
+use super::ready::{self, Ready};
 
 /// How long a stopping worker waits for what is under way.
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(2);
@@ -36,6 +36,13 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
 /// How many of them are given up in one transaction.
 const EXPIRE_AT_ONCE: usize = 200;
+
+/// Nothing is given up for its age before its channel was tried in vain for so long: it may have
+/// waited only because this process did not run, or the machine slept, or its clock was wrong.
+const GRACE: Duration = Duration::from_mins(5);
+
+/// One that failed so often may be given up for its age though others are taken.
+const MANY_TRIES: u32 = 20;
 
 /// How long to wait when the store fails.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -70,6 +77,8 @@ struct State {
     /// The receiver asked to be left alone until then.
     paused_until: Option<Instant>,
     expire_at: Instant,
+    /// When the channel last answered, or was started.
+    answered_at: Instant,
     unrecorded: Vec<Change>,
     /// Whether the store failed last time.
     is_failing: bool,
@@ -89,6 +98,7 @@ impl<D: Deliver> Worker<D> {
             bucket: rate.map(|rate| Bucket::new(rate, now)),
             paused_until: None,
             expire_at: now,
+            answered_at: now,
             unrecorded: Vec::new(),
             is_failing: false,
             untold: None,
@@ -229,8 +239,9 @@ impl<D: Deliver> Worker<D> {
         let Some(Claim { entry, sent, began }) = state.claims.remove(&id) else { return false };
         let now = self.clock.now();
         let tried = Tried { entry, sent, began, took, result };
-        let outcome = tried.outcome(&self.options, now);
         self.judge(state, &tried);
+        let had_its_time = state.has_failed_for_long() || tried.entry.tries >= MANY_TRIES;
+        let outcome = tried.outcome(&self.options, now, had_its_time);
         let mut counts = self.counts.lock();
         match &tried.result {
             Ok(_) => {
@@ -245,7 +256,7 @@ impl<D: Deliver> Worker<D> {
             }
         }
         drop(counts);
-        state.unrecorded.extend(tried.changes(&self.options, now, fastrand::f64()));
+        state.unrecorded.extend(tried.changes(&self.options, outcome, now, fastrand::f64()));
         outcome == Outcome::GaveUp
     }
 
@@ -265,6 +276,7 @@ impl<D: Deliver> Worker<D> {
     }
 
     fn works(&self, state: &mut State) {
+        state.answered_at = Instant::now();
         if state.circuit.succeeded() {
             info!(channel = %self.id, "a channel works again");
             let ChannelId { receiver, channel } = self.id.clone();
@@ -272,8 +284,13 @@ impl<D: Deliver> Worker<D> {
         }
     }
 
-    /// Gives up what has waited for too long, though the channel is not asked now.
+    /// Gives up what has waited for too long behind others, for a channel that is out of order.
     async fn expire(&self, state: &mut State) -> Result<(), store::Error> {
+        state.expire_at = Instant::now() + EXPIRE_EVERY;
+        let is_out_of_order = state.circuit.state(Instant::now()) != CircuitState::Closed;
+        if !is_out_of_order || !state.has_failed_for_long() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let age = jiff::SignedDuration::try_from(self.options.give_up_after)
             .unwrap_or(jiff::SignedDuration::MAX);
@@ -284,8 +301,9 @@ impl<D: Deliver> Worker<D> {
                 store.waiting_since(&id.receiver, &id.channel, before, EXPIRE_AT_ONCE)
             })
             .await?;
-        let is_all = old.entries.len() + old.unreadable.len() < EXPIRE_AT_ONCE;
-        state.expire_at = Instant::now() + if is_all { EXPIRE_EVERY } else { Duration::ZERO };
+        if old.entries.len() + old.unreadable.len() >= EXPIRE_AT_ONCE {
+            state.expire_at = Instant::now();
+        }
         let claimed: Vec<u64> = state.claimed().collect();
         let old: Vec<OutboxEntry> =
             old.entries.into_iter().filter(|entry| !claimed.contains(&entry.id)).collect();
@@ -302,44 +320,10 @@ impl<D: Deliver> Worker<D> {
         Ok(())
     }
 
-    /// At most `limit` that are ready, and what is to be recorded of others.
     async fn due(&self, state: &State, limit: usize) -> Result<Ready, store::Error> {
         let (id, now) = (self.id.clone(), self.clock.now());
         let claimed: Vec<u64> = state.claimed().collect();
-        self.ask(move |store| {
-            let due = store.due(&id.receiver, &id.channel, now, limit + claimed.len())?;
-            let mut ready = Ready::default();
-            for unreadable in due.unreadable {
-                ready.gave_up += 1;
-                ready.changes.push(unreadable_entry(&id, unreadable, now));
-            }
-            let free = due.entries.into_iter().filter(|entry| !claimed.contains(&entry.id));
-            for mut entry in free.take(limit) {
-                while entry.has_later {
-                    let Some(later) = store.after(&entry)? else { break };
-                    if !order::supersedes(&later.notification, &entry.notification) {
-                        break;
-                    }
-                    ready.left_out += 1;
-                    ready.changes.extend(outcome::superseded(&entry, later.id, now));
-                    let (since, tries) = (entry.since, entry.tries);
-                    entry = OutboxEntry { since, tries, ..later };
-                }
-                match order::without_untold(&entry.notification, &entry.untold) {
-                    Some(sent) if sent == *entry.notification => {
-                        let sent = Arc::clone(&entry.notification);
-                        ready.ready.push((entry, sent));
-                    }
-                    Some(sent) => ready.ready.push((entry, Arc::new(sent))),
-                    None => {
-                        ready.left_out += 1;
-                        ready.changes.extend(outcome::withheld(&entry, now));
-                    }
-                }
-            }
-            Ok(ready)
-        })
-        .await
+        self.ask(move |store| ready::find(store, &id, &claimed, limit, now)).await
     }
 
     async fn next_put_off(&self) -> Result<Option<Instant>, store::Error> {
@@ -366,7 +350,7 @@ impl<D: Deliver> Worker<D> {
 
     async fn look_for_untold(&self, state: &mut State) {
         let id = self.id.clone();
-        let found = self.ask(move |store| Ok(of_channel(store.given_up()?, &id))).await;
+        let found = self.ask(move |store| Ok(ready::of_channel(store.given_up()?, &id))).await;
         match found {
             Ok(Some(untold)) => state.untold = Some(untold),
             Ok(None) => {}
@@ -413,25 +397,14 @@ impl<D: Deliver> Worker<D> {
     }
 }
 
-/// What may be started now, and what became of others.
-#[derive(Default)]
-struct Ready {
-    ready: Vec<(OutboxEntry, Arc<model::notification::Notification>)>,
-    changes: Vec<Change>,
-    left_out: usize,
-    gave_up: usize,
-}
-
-impl Ready {
-    fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.changes.is_empty()
-    }
-}
-
 impl State {
     /// The entries of the outbox that are under way.
     fn claimed(&self) -> impl Iterator<Item = u64> {
         self.claims.values().map(|claim| claim.entry.id)
+    }
+
+    fn has_failed_for_long(&self) -> bool {
+        self.answered_at.elapsed() >= GRACE
     }
 
     /// Says once that the store fails, and once that it works again.
@@ -445,22 +418,4 @@ impl State {
         }
         self.is_failing = problem.is_some();
     }
-}
-
-pub(super) fn of_channel(all: Vec<GivenUp>, id: &ChannelId) -> Option<GivenUp> {
-    all.into_iter().find(|found| found.receiver == id.receiver && found.channel == id.channel)
-}
-
-pub(super) fn unreadable_entry(id: &ChannelId, entry: u64, now: Timestamp) -> Change {
-    let given_up = GivenUp {
-        receiver: id.receiver.clone(),
-        channel: id.channel.clone(),
-        count: 1,
-        first_at: now,
-        last_at: now,
-        notification: String::new(),
-        class: "unreadable".to_owned(),
-        message: "the stored notification cannot be read".to_owned(),
-    };
-    Change::GaveUp { id: entry, firing: Vec::new(), given_up }
 }

@@ -99,6 +99,64 @@ async fn after_a_day_a_notification_is_given_up_though_the_channel_is_out_of_ord
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_old_because_nobody_was_there_to_deliver_it_is_tried() {
+    let mut bench = Bench::new();
+    let at = bench.now() - jiff::SignedDuration::from_hours(48);
+    let old = |id: &str| {
+        entry(
+            "c",
+            Severity::Info,
+            Notification { at, group_key: id.to_owned(), ..told(id, &[(id, false)]) },
+        )
+    };
+    bench.commit(&[old("1"), old("2")]);
+    let answer = |_: &_, place| {
+        let is_up = (4..8).contains(&place);
+        (NOW, if is_up { Ok(Receipt::default()) } else { Err(down()) })
+    };
+    let heard = bench.channel("c", Options::default(), answer).await;
+    bench.until_empty("c").await;
+    assert!(
+        ids(&heard).len() > 4 && bench.gave_up.try_recv().is_err(),
+        "a few failures are no end"
+    );
+    bench.commit(&[old("3"), old("4"), old("5"), old("6"), old("7")]);
+    let start = tokio::time::Instant::now();
+    while bench.waiting("c") > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let took = start.elapsed();
+    assert!(took > Duration::from_mins(4) && took < Duration::from_mins(10), "{took:?}");
+    let report = bench.gave_up.recv().await.expect("a report");
+    assert!(["too_old", "unreachable"].contains(&&*report.class), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_a_working_channel_never_takes_is_given_up_after_a_day() {
+    let mut bench = Bench::new();
+    let answer = |notification: &Notification, _| {
+        let is_bad = notification.id == "bad";
+        (NOW, if is_bad { Err(down()) } else { Ok(Receipt::default()) })
+    };
+    bench.channel("c", Options::default(), answer).await;
+    let start = bench.now();
+    let now = |id: &str, at| {
+        let told = Notification { at, group_key: id.to_owned(), ..told(id, &[("a", false)]) };
+        entry("c", Severity::Info, told)
+    };
+    bench.commit(&[now("bad", start)]);
+    for n in 0..300 {
+        bench.commit(&[now(&format!("good {n}"), bench.now())]);
+        tokio::time::sleep(Duration::from_mins(5)).await;
+    }
+    let report = bench.gave_up.try_recv().expect("a report");
+    let waited = Duration::try_from(report.last_at.duration_since(start)).expect("later");
+    let day = Duration::from_hours(24);
+    assert!(waited >= day && waited < day + Duration::from_mins(6), "{waited:?}");
+    assert_eq!((report.count, bench.waiting("c")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_thousand_refusals_are_one_report_and_delay_nobody() {
     let mut bench = Bench::with_room(1);
     bench.channel("c", Options::default(), |_, _| (NOW, Err(refused()))).await;
