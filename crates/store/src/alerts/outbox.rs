@@ -2,6 +2,9 @@
 //!
 //! An entry leaves it when it was delivered or given up, and in no other way. Of one group of one
 //! channel only the oldest entry is ever due.
+//!
+//! Queries name their index: left to itself SQLite takes another one that also begins with receiver
+//! and channel, and reads the whole outbox for each entry.
 
 use std::sync::Arc;
 
@@ -81,7 +84,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, entry: &NewEntry) -> rusqlit
     // Those before it have to go first, so they are as urgent.
     transaction
         .prepare_cached(
-            "UPDATE outbox SET urgency = ?1
+            "UPDATE outbox INDEXED BY outbox_of_group SET urgency = ?1
              WHERE receiver = ?2 AND channel = ?3 AND group_key = ?4 AND urgency < ?1",
         )?
         .execute(params![urgency, receiver, entry.channel, group])?;
@@ -128,7 +131,8 @@ pub(super) fn hasten(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "UPDATE outbox SET next_at = 0 WHERE receiver = ? AND channel = ? AND next_at > 0",
+            "UPDATE outbox INDEXED BY outbox_put_off SET next_at = 0
+             WHERE receiver = ? AND channel = ? AND next_at > 0",
         )?
         .execute([receiver, channel])?;
     Ok(())
@@ -157,11 +161,16 @@ pub(super) fn address(
         .optional()
 }
 
-const COLUMNS: &str = "SELECT id, urgency, since, tries, body, EXISTS (
-        SELECT 1 FROM outbox AS later WHERE later.receiver = outbox.receiver
-            AND later.channel = outbox.channel AND later.group_key = outbox.group_key
-            AND later.id > outbox.id)
-    FROM outbox WHERE receiver = ?1 AND channel = ?2 ";
+/// A query of the entries of a channel by one index, with `condition` beyond that.
+fn entries_of_channel(index: &str, condition: &str) -> String {
+    format!(
+        "SELECT id, urgency, since, tries, body, EXISTS (
+            SELECT 1 FROM outbox AS later INDEXED BY outbox_of_group
+            WHERE later.receiver = outbox.receiver AND later.channel = outbox.channel
+                AND later.group_key = outbox.group_key AND later.id > outbox.id)
+         FROM outbox INDEXED BY {index} WHERE receiver = ?1 AND channel = ?2 AND {condition}"
+    )
+}
 
 /// The first of each group, of those due at `now`.
 pub(super) fn due(
@@ -171,11 +180,12 @@ pub(super) fn due(
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Due> {
-    let mut query = connection.prepare_cached(&format!(
-        "{COLUMNS} AND (next_at <= ?3 OR next_at > ?4) AND NOT EXISTS (
-            SELECT 1 FROM outbox AS earlier WHERE earlier.receiver = outbox.receiver
-                AND earlier.channel = outbox.channel AND earlier.group_key = outbox.group_key
-                AND earlier.id < outbox.id)
+    let mut query = connection.prepare_cached(&entries_of_channel(
+        "outbox_by_urgency",
+        "(next_at <= ?3 OR next_at > ?4) AND NOT EXISTS (
+            SELECT 1 FROM outbox AS earlier INDEXED BY outbox_of_group
+            WHERE earlier.receiver = outbox.receiver AND earlier.channel = outbox.channel
+                AND earlier.group_key = outbox.group_key AND earlier.id < outbox.id)
          ORDER BY urgency DESC, id LIMIT ?5",
     ))?;
     let mut rows = query.query(params![
@@ -196,8 +206,10 @@ pub(super) fn waiting_since(
     since: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Due> {
-    let mut query = connection
-        .prepare_cached(&format!("{COLUMNS} AND since < ?3 ORDER BY since, id LIMIT ?4"))?;
+    let mut query = connection.prepare_cached(&entries_of_channel(
+        "outbox_by_age",
+        "since < ?3 ORDER BY since, id LIMIT ?4",
+    ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut rows = query.query(params![receiver, channel, micros(since), limit])?;
     collect(connection, receiver, channel, &mut rows)
@@ -208,8 +220,10 @@ pub(super) fn after(
     connection: &Connection,
     entry: &OutboxEntry,
 ) -> rusqlite::Result<Option<OutboxEntry>> {
-    let mut query = connection
-        .prepare_cached(&format!("{COLUMNS} AND group_key = ?3 AND id > ?4 ORDER BY id LIMIT 1"))?;
+    let mut query = connection.prepare_cached(&entries_of_channel(
+        "outbox_of_group",
+        "group_key = ?3 AND id > ?4 ORDER BY id LIMIT 1",
+    ))?;
     let receiver = &entry.notification.receiver;
     let mut rows = query.query(params![
         receiver,
@@ -229,7 +243,8 @@ pub(super) fn next_at(
 ) -> rusqlite::Result<Option<Timestamp>> {
     let next: Option<i64> = connection
         .prepare_cached(
-            "SELECT min(next_at) FROM outbox WHERE receiver = ? AND channel = ? AND next_at > ?",
+            "SELECT min(next_at) FROM outbox INDEXED BY outbox_put_off
+             WHERE receiver = ? AND channel = ? AND next_at > 0 AND next_at > ?",
         )?
         .query_row(params![receiver, channel, micros(now)], |row| row.get(0))?;
     Ok(next.and_then(time))

@@ -80,6 +80,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_urgency ON outbox (receiver, channel, urgency DESC, id);
 CREATE INDEX outbox_of_group ON outbox (receiver, channel, group_key, id);
 CREATE INDEX outbox_by_age ON outbox (receiver, channel, since);
+CREATE INDEX outbox_put_off ON outbox (receiver, channel, next_at) WHERE next_at > 0;
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
