@@ -67,6 +67,10 @@ static SCHEMA: Schema = Schema {
 /// Statements of the connection that writes: all that there are.
 const STATEMENTS: usize = 64;
 
+/// Memory of the connection that writes: a storm of 10,000 alerts is one transaction, whose pages
+/// would else be written several times each.
+const CACHE: &str = "PRAGMA cache_size = -8192";
+
 /// How much history is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -302,6 +306,7 @@ impl Alerts {
     fn connect(&self) -> Result<Connection, Error> {
         let connection = self.inner.file.connect()?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.execute_batch(CACHE).map_err(|source| self.inner.file.problem(source))?;
         Ok(connection)
     }
 }
