@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ack;
+pub mod alert;
 pub mod clock;
 pub mod config_error;
 pub mod event;
@@ -14,6 +16,9 @@ pub mod id;
 pub mod leader;
 pub mod maintenance;
 pub mod membership;
+pub mod notification;
+pub mod rule_alert;
 pub mod secret;
 pub mod series;
 pub mod severity;
+pub mod silence;

@@ -19,7 +19,7 @@ pub enum Error {
         source: io::Error,
     },
     /// SQLite cannot read or write the file.
-    #[error("cannot use the records file {}", path.display())]
+    #[error("cannot use the file {}", path.display())]
     Sql {
         /// Which file.
         path: PathBuf,

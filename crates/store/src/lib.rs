@@ -1,11 +1,15 @@
-//! Records of what happened: events, leader and membership changes, findings with their life.
+//! Records of what happened, and alerts.
 //!
-//! One file holds them all. One thread writes, so that nobody who tells of something waits for the
+//! [`Records`] are events, leader and membership changes and findings with their life. One file
+//! holds them all. One thread writes, so that nobody who tells of something waits for the
 //! disk; any number of readers ask for pages, newest first. What was written survives the end of
-//! the process, however it comes. docs/formats/records.md draws the tables. All SQL is in `sqlite`.
+//! the process, however it comes. docs/formats/records.md draws the tables. Their SQL is in `sqlite`.
+//!
+//! [`alerts::Alerts`] is the other file: what is on, who was told what, what is still to be told.
 
 #![forbid(unsafe_code)]
 
+pub mod alerts;
 mod error;
 pub mod maintenance;
 mod past;

@@ -102,6 +102,6 @@ impl FindingQuery {
     }
 }
 
-fn has_text(text: &str, part: &str) -> bool {
+pub(crate) fn has_text(text: &str, part: &str) -> bool {
     text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
 }

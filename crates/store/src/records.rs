@@ -75,7 +75,9 @@ impl Records {
     /// Opens the file at `path`, or makes it. Only one process may have it open. A damaged one is
     /// set aside; `now` then becomes the number of the next event, which is above all before.
     pub fn open(path: &Path, options: Options, now: Timestamp) -> Result<Self, Error> {
-        let (file, first_sequence) = File::open(path, now)?;
+        let (file, next, is_new) = File::open(path, &sqlite::SCHEMA, sqlite::first_sequence)?;
+        let above_all_before = now.as_millisecond().unsigned_abs().max(1);
+        let first_sequence = if is_new { above_all_before } else { next };
         let file = Arc::new(file);
         let queue = Arc::new(Queue::default());
         let write_error = Arc::new(Mutex::new(None));

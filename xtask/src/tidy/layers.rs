@@ -9,9 +9,9 @@ use crate::project::{Package, Project};
 /// so that features meet through the vocabulary and the stores and never through each other.
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model", "expfmt", "etcd-proto"]),
-    (1, &["etcd", "promql", "store", "tsdb"]),
+    (1, &["etcd", "notify", "promql", "store", "tsdb"]),
     // Real and simulated clusters are used by the program (for `--demo`) and by tests.
-    (2, &["monitor", "testbed"]),
+    (2, &["alert", "monitor", "rules", "testbed"]),
     (3, &["server"]),
     (4, &["etcd-monitor"]),
     (5, &["fuzzing", "xtask"]),

@@ -79,7 +79,7 @@ fn select(query: &EventQuery) -> Select {
 }
 
 /// A cursor may be any number that a client makes up.
-pub(super) fn number(cursor: u64) -> i64 {
+pub(crate) fn number(cursor: u64) -> i64 {
     i64::try_from(cursor).unwrap_or(i64::MAX)
 }
 

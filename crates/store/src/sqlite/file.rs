@@ -3,14 +3,14 @@
 use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::time::Instant;
 use tracing::error;
 
-use super::first_sequence;
-use super::migrations::{Outcome, STEPS, migrate};
+use super::migrations::{Outcome, migrate};
 use crate::error::Error;
 
 const SETTINGS: &str = "
@@ -24,12 +24,25 @@ const SETTINGS: &str = "
 /// Only we write, so a wait is for a checkpoint's moment.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// A process that ended may leave its lock for a moment to one that it was just starting.
+const LOCK_WITHIN: Duration = Duration::from_millis(500);
+
 /// Connections that are kept for the next reader.
 const IDLE: usize = 4;
+
+/// What a file holds.
+pub(crate) struct Schema {
+    /// What makes each version of the tables out of the one before; the first makes it out of an
+    /// empty file. A version that was released is never changed.
+    pub(crate) steps: &'static [&'static str],
+    /// Tables, and of each a column that its newest version has: a file without them is none of ours.
+    pub(crate) columns: &'static [(&'static str, &'static str)],
+}
 
 /// The file.
 pub(crate) struct File {
     path: PathBuf,
+    schema: &'static Schema,
     /// Held as long as the store is open. Beside the file: closing a handle on the file itself
     /// would drop SQLite's own locks.
     _lock: fs::File,
@@ -47,17 +60,21 @@ struct State {
 }
 
 impl File {
-    /// Opens the file or makes it, and says which number the next event has. A damaged one is set
-    /// aside.
-    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<(Self, u64), Error> {
-        let file = Self { path: path.to_owned(), _lock: lock(path)?, state: Mutex::default() };
-        match file.prepare() {
-            Ok(first) => Ok((file, first)),
+    /// Opens the file or makes it; `begin` is what its owner does first. A damaged one is set aside;
+    /// true when it was.
+    pub(crate) fn open<T>(
+        path: &Path,
+        schema: &'static Schema,
+        begin: impl Fn(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<(Self, T, bool), Error> {
+        let (path, lock) = (path.to_owned(), lock(path)?);
+        let file = Self { path, schema, _lock: lock, state: Mutex::default() };
+        match file.prepare(&begin) {
+            Ok(begun) => Ok((file, begun, false)),
             Err(Error::Sql { source, .. }) if is_no_file_of_ours(&source) => {
                 file.set_aside(&file.problem(source))?;
-                file.prepare()?;
-                let above_all_before = now.as_millisecond().unsigned_abs().max(1);
-                Ok((file, above_all_before))
+                let begun = file.prepare(&begin)?;
+                Ok((file, begun, true))
             }
             Err(problem) => Err(problem),
         }
@@ -72,21 +89,18 @@ impl File {
         Error::Sql { path: self.path.clone(), source }
     }
 
-    fn prepare(&self) -> Result<u64, Error> {
+    fn prepare<T>(
+        &self,
+        begin: impl Fn(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         let mut connection = self.connect()?;
         let sql = |source| self.problem(source);
-        let first = first_sequence(&mut connection).map_err(sql)?;
+        let begun = begin(&mut connection).map_err(sql)?;
         // Every table and column is there, or this fails.
-        for (table, column) in [
-            ("event", "message"),
-            ("leader_change", "leaderless"),
-            ("leadership", "seen_elected"),
-            ("membership_change", "detail"),
-            ("finding", "next_steps"),
-        ] {
+        for (table, column) in self.schema.columns {
             connection.prepare(&format!("SELECT {column} FROM {table}")).map_err(sql)?;
         }
-        Ok(first)
+        Ok(begun)
     }
 
     /// A connection of one's own; makes the file and its tables where there are none.
@@ -98,10 +112,10 @@ impl File {
         let mut connection = Connection::open_with_flags(&self.path, flags).map_err(sql)?;
         connection.busy_timeout(BUSY).map_err(sql)?;
         connection.execute_batch(SETTINGS).map_err(sql)?;
-        match migrate(&mut connection, &STEPS).map_err(sql)? {
+        match migrate(&mut connection, self.schema.steps).map_err(sql)? {
             Outcome::Done => Ok(connection),
             Outcome::Newer(found) => {
-                let known = STEPS.len() as i64;
+                let known = self.schema.steps.len() as i64;
                 Err(Error::Newer { path: self.path.clone(), found, known })
             }
         }
@@ -157,6 +171,11 @@ impl File {
         outcome
     }
 
+    /// Whether a reader found the file damaged.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.state().suspect.is_some()
+    }
+
     /// Sets the file aside that a reader found damaged, if it is still there.
     pub(crate) fn set_aside_suspect(&self) -> Result<(), Error> {
         let suspect = {
@@ -188,9 +207,14 @@ impl File {
             source,
         })?;
         let what = format!("{reason}; it is kept as {}", aside.display());
-        error!(what, "records are damaged");
+        error!(what, "a file of the store is damaged");
         state.damage.push(what);
         Ok(())
+    }
+
+    /// How often the file was set aside since it was opened.
+    pub(crate) fn generation(&self) -> u64 {
+        self.state().generation
     }
 
     /// What was set aside, and why.
@@ -241,9 +265,17 @@ fn lock(records: &Path) -> Result<fs::File, Error> {
         fs::create_dir_all(directory).map_err(io("make the directory of"))?;
     }
     let file = fs::File::create(&path).map_err(io("make"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: records.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
+    let deadline = Instant::now() + LOCK_WITHIN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(LOCK_WITHIN / 50);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::InUse { path: records.to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
+        }
     }
 }

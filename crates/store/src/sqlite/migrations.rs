@@ -2,10 +2,6 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// What makes each version out of the one before; the first makes it out of an empty file. A
-/// version that was released is never changed.
-pub(super) const STEPS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
-
 /// What a migration finds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {

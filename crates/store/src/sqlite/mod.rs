@@ -10,16 +10,28 @@ pub(crate) mod leader;
 mod member_ref;
 pub(crate) mod membership;
 mod migrations;
-mod retention;
-mod select;
+pub(crate) mod retention;
+pub(crate) mod select;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
-pub(crate) use file::File;
+pub(crate) use file::{File, Schema};
 pub(crate) use retention::retain;
 
 use crate::record::Record;
+
+/// The tables of the records.
+pub(crate) static SCHEMA: Schema = Schema {
+    steps: &[include_str!("v1.sql"), include_str!("v2.sql")],
+    columns: &[
+        ("event", "message"),
+        ("leader_change", "leaderless"),
+        ("leadership", "seen_elected"),
+        ("membership_change", "detail"),
+        ("finding", "next_steps"),
+    ],
+};
 
 /// Event numbers that may be told before the file knows of them, as when the disk is full; after a
 /// crash they are left out.
@@ -71,7 +83,7 @@ pub(crate) fn write(
 }
 
 /// The number for the next event; and reserves more.
-fn first_sequence(connection: &mut Connection) -> rusqlite::Result<u64> {
+pub(crate) fn first_sequence(connection: &mut Connection) -> rusqlite::Result<u64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let last = reserved(&transaction)?.max(event::newest(&transaction)?);
     set_reserved(&transaction, last + RESERVED)?;
@@ -95,15 +107,15 @@ fn set_reserved(transaction: &Transaction<'_>, last: u64) -> rusqlite::Result<()
     Ok(())
 }
 
-fn micros(at: Timestamp) -> i64 {
+pub(crate) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
 }
 
-fn time(micros: i64) -> Option<Timestamp> {
+pub(crate) fn time(micros: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(micros).ok()
 }
 
 /// The value that calls itself `name`.
-fn named<T: Copy>(all: &[T], as_str: fn(T) -> &'static str, name: &str) -> Option<T> {
+pub(crate) fn named<T: Copy>(all: &[T], as_str: fn(T) -> &'static str, name: &str) -> Option<T> {
     all.iter().copied().find(|value| as_str(*value) == name)
 }

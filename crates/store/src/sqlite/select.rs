@@ -6,19 +6,19 @@ use rusqlite::{Connection, Row, params_from_iter};
 use crate::query::Page;
 
 /// A `SELECT` whose conditions must all hold.
-pub(super) struct Select {
+pub(crate) struct Select {
     sql: String,
     values: Vec<Value>,
 }
 
 impl Select {
     /// `start` is all up to `WHERE`.
-    pub(super) fn new(start: &str) -> Self {
+    pub(crate) fn new(start: &str) -> Self {
         Self { sql: format!("{start} WHERE 1"), values: Vec::new() }
     }
 
     /// Adds a condition with a `?` for the value, where there is one.
-    pub(super) fn and(mut self, condition: &str, value: Option<impl Into<Value>>) -> Self {
+    pub(crate) fn and(mut self, condition: &str, value: Option<impl Into<Value>>) -> Self {
         if let Some(value) = value {
             self.sql.push_str(" AND ");
             self.sql.push_str(condition);
@@ -30,7 +30,7 @@ impl Select {
     /// Adds a condition that one of `columns` has `text`, in capital or small letters.
     ///
     /// Not by LIKE: it refuses long patterns, and the text would have to be escaped.
-    pub(super) fn and_text(mut self, columns: &[&str], text: Option<&String>) -> Self {
+    pub(crate) fn and_text(mut self, columns: &[&str], text: Option<&String>) -> Self {
         if let Some(text) = text {
             let has = columns.iter().map(|column| format!("instr(lower({column}), ?) > 0"));
             let has: Vec<String> = has.collect();
@@ -43,8 +43,15 @@ impl Select {
         self
     }
 
+    /// What a `SELECT count(*)` gives.
+    pub(crate) fn count(self, connection: &Connection) -> rusqlite::Result<u64> {
+        let mut query = connection.prepare_cached(&self.sql)?;
+        let count: i64 = query.query_row(params_from_iter(self.values), |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// The first `limit` rows in this order that `read` can read.
-    pub(super) fn rows<T>(
+    pub(crate) fn rows<T>(
         mut self,
         connection: &Connection,
         order: &str,
@@ -53,7 +60,7 @@ impl Select {
     ) -> rusqlite::Result<Vec<T>> {
         self.sql.push_str(" ORDER BY ");
         self.sql.push_str(order);
-        let mut query = connection.prepare(&self.sql)?;
+        let mut query = connection.prepare_cached(&self.sql)?;
         let mut rows = query.query(params_from_iter(self.values))?;
         let mut found = Vec::new();
         // No LIMIT: rows that cannot be read do not count. SQLite reads only as far as it is asked.
@@ -65,7 +72,7 @@ impl Select {
     }
 
     /// A page in this order; `read` also gives the cursor of a row.
-    pub(super) fn page<T>(
+    pub(crate) fn page<T>(
         self,
         connection: &Connection,
         order: &str,

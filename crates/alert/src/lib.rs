@@ -1,0 +1,5 @@
+//! From alerts to notifications: routing, grouping, silences, inhibition, delivery.
+
+#![forbid(unsafe_code)]
+
+pub mod delivery;

@@ -1,0 +1,3 @@
+//! Receivers of notifications, one file each: mail, Slack, PagerDuty, webhooks and so on.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Prometheus' rule files: reading, checking, evaluating, testing.
+
+#![forbid(unsafe_code)]
