@@ -224,11 +224,11 @@ fn headline(alert: &Alert) -> String {
     let said = ["summary", "title", "message"]
         .iter()
         .find_map(|name| alert.annotations.get(name))
-        .map(one_line)
+        .map(|said| one_line(&clip(said, 4 * HEADLINE_CHARS)))
         .filter(|said| !said.is_empty());
     let said = said.unwrap_or_else(|| match alert.name() {
-        "" => one_line(&alert.labels.to_string()),
-        name => one_line(name),
+        "" => value(&alert.labels.to_string()),
+        name => value(name),
     });
     let cluster =
         alert.labels.get("cluster").map(value).filter(|cluster| !said.contains(&**cluster));

@@ -42,9 +42,20 @@ impl Hidden {
 impl Scrubber {
     /// `text` without the secrets.
     pub(crate) fn clean(&self, text: String) -> String {
-        self.0.expose().iter().fold(text, |text, secret| {
+        let secrets = self.0.expose();
+        let text = secrets.iter().fold(text, |text, secret| {
             if text.contains(secret) { text.replace(secret, "***") } else { text }
-        })
+        });
+        // A text that was cut may end within a secret.
+        let Some(cut) = text.strip_suffix('…') else { return text };
+        let begun = |secret: &String| {
+            let lengths = (4..secret.len()).rev().filter(|at| secret.is_char_boundary(*at));
+            lengths.into_iter().find(|at| cut.ends_with(&secret[..*at]))
+        };
+        match secrets.iter().filter_map(begun).max() {
+            Some(length) => format!("{}***…", &cut[..cut.len() - length]),
+            None => text,
+        }
     }
 }
 
@@ -60,6 +71,8 @@ mod tests {
         let scrubber = hidden.scrubber();
         let text = "no hunter2 at /services/T0000/B0000/abcdefghijkl?key=123456789, abcdefghijkl";
         assert_eq!(scrubber.clean(text.to_owned()), "no *** at ***, ***");
+        let cut = "you sent key=12345678…";
+        assert_eq!(scrubber.clean(cut.to_owned()), "you sent key=***…");
         assert_eq!(format!("{scrubber:?}"), "Scrubber(***)");
     }
 }

@@ -70,3 +70,18 @@ pub(crate) fn broken(error: &io::Error) -> Failure {
         None => Failure::new(FailureClass::Unreachable, format!("the connection broke: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_is_judged_after_the_name_was_resolved() {
+        // No IP address to Rust, but to the system's resolver: 169.254.169.254.
+        for name in ["2852039166", "169.254.43518"] {
+            let failure = connect(name, 80, false).await.unwrap_err();
+            assert_eq!(failure.class, FailureClass::Forbidden, "{failure}");
+            assert!(failure.message.contains("169.254.169.254"), "{failure}");
+        }
+    }
+}

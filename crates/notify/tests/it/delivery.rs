@@ -38,7 +38,8 @@ async fn a_notification_is_posted_with_its_headers() {
     let timestamp = received.header("x-etcd-monitor-timestamp").unwrap();
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"k3y");
     let tag = ring::hmac::sign(&key, format!("{timestamp}.{}", received.body).as_bytes());
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<_> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.concat();
     assert_eq!(received.header("x-etcd-monitor-signature"), Some(&*format!("sha256={hex}")));
 }
 

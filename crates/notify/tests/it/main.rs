@@ -1,5 +1,7 @@
 //! Channels against receivers that really listen: HTTP servers of every mood, TLS, a mail server.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod channels;
 mod config;
 mod delivery;

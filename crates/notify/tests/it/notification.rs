@@ -43,7 +43,7 @@ pub(crate) fn resolved() -> Notification {
     notification.alerts[0].ends_at = Some("2026-11-28T03:13:00Z".parse().unwrap());
     notification.at = "2026-11-28T03:13:01Z".parse().unwrap();
     notification.reason = Reason::AllResolved;
-    notification.id = "n-2".to_owned();
+    "n-2".clone_into(&mut notification.id);
     notification
 }
 

@@ -21,6 +21,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum Mood {
     /// Status, headers, body.
     Answer(u16, Vec<(&'static str, String)>, String),
+    /// A status, and those of the texts that the request has, and its `Authorization`.
+    Repeat(u16, &'static [&'static str]),
     /// Takes the request and says nothing.
     Silent,
     /// Resets the connection once something arrives.
@@ -148,10 +150,23 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
             let body = body.collect().await.map(http_body_util::Collected::to_bytes);
             let body = String::from_utf8(body.unwrap_or_default().to_vec()).unwrap();
             let uri = head.uri.to_string();
-            record.lock().unwrap().push(Received { uri, headers: head.headers, body });
-            let Mood::Answer(status, headers, text) = mood else {
-                tokio::time::sleep(Duration::from_secs(60)).await;
-                return Ok::<_, Infallible>(Response::new(Full::default()));
+            let received = Received { uri, headers: head.headers, body };
+            record.lock().unwrap().push(received.clone());
+            let (status, headers, text) = match mood {
+                Mood::Answer(status, headers, text) => (status, headers, text),
+                Mood::Repeat(status, texts) => {
+                    let sent = format!("{received:?}");
+                    let mut found = texts.to_vec();
+                    found.retain(|text| sent.contains(text));
+                    found.extend(received.header("authorization"));
+                    let said = format!("you sent {}", found.join(" and "));
+                    let answer = serde_json::json!({"ok": false, "error": said});
+                    (status, Vec::new(), answer.to_string())
+                }
+                _ => {
+                    tokio::time::sleep(Duration::from_mins(1)).await;
+                    return Ok::<_, Infallible>(Response::new(Full::default()));
+                }
             };
             let mut response = Response::new(Full::new(Bytes::from(text)));
             *response.status_mut() = status.try_into().unwrap();
