@@ -1,8 +1,9 @@
 //! What a notification says to a person: what is wrong first, then where, since when, and what to do.
 
 use jiff::Timestamp;
-use model::alert::Alert;
+use model::alert::{ALERT_NAME, Alert};
 use model::notification::{Notification, Reason};
+use model::series::Labels;
 
 use crate::text::{clip, length, link, moment, one_line, percent, several_lines};
 
@@ -102,6 +103,7 @@ impl Digest {
         let is_firing = notification.is_firing();
         let severity = root.labels.get("severity").unwrap_or_default();
         let tone = if is_firing { Tone::of_severity(severity) } else { Tone::Good };
+        let during = |names: &[&str]| annotation(root, names).filter(|_| is_firing);
         let rest = &notification.alerts[1..];
         let others: Vec<Other> =
             rest.iter().take(MAX_OTHERS).map(|alert| other(alert, at)).collect();
@@ -111,9 +113,10 @@ impl Digest {
             headline: headline(root),
             facts: facts(root, severity, at),
             note: note(notification),
-            description: annotation(root, &["description", "message"]),
-            evidence: annotation(root, &["evidence"]),
-            next_steps: annotation(root, &["next_steps", "next_step", "remedy", "action"]),
+            // What is over needs no advice, and what was seen of it is no longer so.
+            description: during(&["description", "message"]),
+            evidence: during(&["evidence"]),
+            next_steps: during(&["next_steps", "next_step", "remedy", "action"]),
             unlisted: rest.len() - others.len() + notification.truncated,
             others,
             links: links(notification, root),
@@ -300,15 +303,17 @@ fn links(notification: &Notification, root: &Alert) -> Vec<Link> {
     add("Runbook", of("runbook_url").or(of("runbook")));
     add("Dashboard", of("dashboard_url").or(of("dashboard")).or(Some(&root.generator_url)));
     if notification.is_firing() && notification.reason != Reason::Test {
-        add("Silence", silence_url(notification).as_deref());
+        add("Silence", silence_url(notification, root).as_deref());
     }
     links
 }
 
-/// Where a silence for the group is made, as Alertmanager's own pages take it.
-fn silence_url(notification: &Notification) -> Option<String> {
+/// Where a silence is made, as Alertmanager's own pages take it: for alerts of the first one's name
+/// with the labels that the group shares. Without the name, it might silence a whole cluster.
+fn silence_url(notification: &Notification, root: &Alert) -> Option<String> {
     let base = link(&notification.external_url)?.trim_end_matches('/');
-    let common = notification.common_labels();
+    let name = Labels::new([(ALERT_NAME, root.name())]);
+    let common = name.and(&notification.common_labels());
     let matchers: Vec<String> = common
         .iter()
         .filter(|(_, value)| value.len() <= VALUE_CHARS)
