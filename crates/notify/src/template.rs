@@ -213,3 +213,73 @@ fn format_time(text: &str, format: &str, zone: Option<&str>) -> Result<String, E
         .map_err(|_| wrong("the time zone is not known".to_owned()))?;
     jiff::fmt::strtime::format(format, &zoned).map_err(|error| wrong(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn render(source: &str, format: Format, notification: &Notification) -> String {
+        let templates = Templates::default();
+        let mut errors = Vec::new();
+        let template =
+            Template::new("text", Some(&source.to_owned()), format, &templates, &mut errors);
+        assert_eq!(errors, [], "{source}");
+        let mut renderer = Renderer::new(&templates, notification);
+        let text = renderer.render(template.as_ref());
+        text.unwrap_or_else(|| renderer.problems().expect("a text or a problem"))
+    }
+
+    #[test]
+    fn templates_see_the_whole_notification() {
+        for (source, expected) in [
+            ("{{ status }} {{ Status }} {{ .Status }}", "firing firing firing"),
+            ("{{ title }}", "Critical: prod has lost its quorum: 1 of 3 members answer (+1 more)"),
+            ("{{ common_labels.cluster }} {{ group_labels.cluster }}", "prod prod"),
+            (
+                "{% for a in alerts %}{{ a.name }} {{ a.duration }};{% endfor %}",
+                "EtcdQuorumLost 4 min 12 s;EtcdMemberDown 4 min 37 s;",
+            ),
+            ("{{ firing|length }} {{ resolved|length }} {{ truncated }}", "2 0 0"),
+            (
+                "{{ alerts[0].ends_at }} {{ alerts[0].starts_at }}",
+                "0001-01-01T00:00:00Z 2026-11-28T03:12:05Z",
+            ),
+            ("{{ alerts[0].starts_at | format_time('%H:%M', 'Asia/Tokyo') }}", "12:12"),
+            ("{{ nope }}{{ nope.deeper }}{{ alerts[9].labels.x }}", ""),
+            ("{{ alerts[0].labels.alertname | clip(5) }}", "Etcd…"),
+            ("{{ 1536 | humanize_bytes }} {{ 252 | humanize_duration }}", "1.5 KiB 4 min 12 s"),
+            (
+                "{{ range .Alerts }}{{ .Labels.alertname }}/{{ $.Status }} {{ end }}",
+                "EtcdQuorumLost/firing EtcdMemberDown/firing ",
+            ),
+            ("{{ if eq .Status \"firing\" }}danger{{ else }}good{{ end }}", "danger"),
+            (
+                "{{ external_url | urlencode }} {{ common_labels | tojson }}",
+                "https%3A//monitor.example {\"cluster\": \"prod\"}",
+            ),
+        ] {
+            assert_eq!(render(source, Format::Plain, &testing::firing()), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn values_are_escaped_for_where_they_stand_and_the_template_is_not() {
+        let source = "<b>{{ alerts[0].labels.evil | clip(25) }}</b>";
+        for (format, expected) in [
+            (Format::Plain, "<b><script>alert(1)</script…</b>"),
+            (Format::Html, "<b>&lt;script&gt;alert(1)&lt;&#x2f;script…</b>"),
+            (Format::Slack, "<b>&lt;script&gt;alert(1)&lt;/script…</b>"),
+            (Format::Markdown, "<b>&lt;script&gt;alert\\(1\\)&lt;/script…</b>"),
+        ] {
+            assert_eq!(render(source, format, &testing::hostile()), expected);
+        }
+    }
+
+    #[test]
+    fn a_template_that_fails_says_why_and_where() {
+        let said =
+            render("a\n{{ alerts[0].labels.cluster + 1 }}", Format::Plain, &testing::firing());
+        assert!(said.starts_with("template text failed: ") && said.ends_with("(line 2)"), "{said}");
+    }
+}
