@@ -43,6 +43,7 @@ install_packages() {
   need 'command -v ip && command -v tc' iproute2
   need 'command -v jq' jq
   need 'command -v nft' nftables
+  need 'command -v prometheus-alertmanager' prometheus-alertmanager
   need 'command -v shellcheck' shellcheck
   need 'command -v strace' strace
   need 'python3 -c "import venv, ensurepip"' python3-venv

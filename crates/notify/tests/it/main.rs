@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod alertmanager;
 mod channels;
 mod config;
 mod delivery;
+mod documentation;
 mod mail;
 mod notification;
 mod secrets;
