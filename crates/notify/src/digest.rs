@@ -248,7 +248,8 @@ fn facts(alert: &Alert, severity: &str, at: Timestamp) -> Vec<(&'static str, Str
     // While it goes on, the first word says so.
     let is_told = !alert.is_resolved(at) || severity.is_empty();
     facts.extend((!is_told).then(|| ("Severity", value(severity))));
-    facts.push(("Since", when(alert, at)));
+    let is_over = alert.is_resolved(at);
+    facts.push((if is_over { "Lasted" } else { "Since" }, when(alert, at)));
     facts
 }
 

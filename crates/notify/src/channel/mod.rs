@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use model::config_error::ConfigError;
-use model::notification::Notification;
+use model::notification::{Notification, Reason};
 use model::secret::Secret;
 
 use crate::config::{Global, Receiver, SecretSource};
@@ -171,6 +171,9 @@ impl Channel {
         notification: &Notification,
         thread: Option<&str>,
     ) -> Result<Receipt, Failure> {
+        // A group that comes back is told anew: a change far up in a channel would be seen by nobody.
+        let is_new = matches!(notification.reason, Reason::FirstNotification | Reason::Test);
+        let thread = thread.filter(|_| !is_new);
         let scrubber = self.scrubber();
         let mut renderer = Renderer::new(&self.templates, notification);
         let result = match &self.integration {

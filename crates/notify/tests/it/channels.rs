@@ -48,10 +48,12 @@ async fn a_slack_bot_keeps_its_message_up_to_date_and_replies_where_somebody_mus
     let over = slack.deliver(&resolved(), first.thread.as_deref()).await.unwrap();
     assert_eq!(over.thread, first.thread);
     slack.deliver(&told(Reason::Repeat), first.thread.as_deref()).await.unwrap();
+    let again = slack.deliver(&firing(), first.thread.as_deref()).await.unwrap();
+    assert_eq!(again.thread.as_deref(), Some("C1:17.01"));
     let received = server.received();
     let uris: Vec<_> = received.iter().map(|request| request.uri.as_str()).collect();
     let (post, update) = ("/api/chat.postMessage", "/api/chat.update");
-    assert_eq!(uris, [post, update, update, post]);
+    assert_eq!(uris, [post, update, update, post, post]);
     assert!(
         received.iter().all(|request| request.header("authorization") == Some("Bearer xoxb-t0ken"))
     );
@@ -61,6 +63,7 @@ async fn a_slack_bot_keeps_its_message_up_to_date_and_replies_where_somebody_mus
         (&json!("C1"), &json!("17.01"))
     );
     assert_eq!(received[3].json()["thread_ts"], "17.01");
+    assert_eq!(received[4].json()["channel"], "#ops");
 }
 
 #[tokio::test]

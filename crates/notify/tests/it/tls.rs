@@ -129,3 +129,50 @@ async fn plain_http_behind_https_is_a_failure_of_tls() {
     let failure = channel("webhook", &config).deliver(&firing(), None).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Tls, "{failure}");
 }
+
+/// A proxy that connects whoever asks with the right password to `port`, whatever name is asked for.
+async fn proxy(port: u16) -> u16 {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).await.unwrap() > 0 {}
+            let is_right = head.starts_with("CONNECT hooks.example:443 HTTP/1.1\r\n")
+                && head.contains("Proxy-Authorization: Basic YW5uOnB3\r\n");
+            if !is_right {
+                let _ = stream.write_all(b"HTTP/1.1 407 No\r\n\r\n").await;
+                continue;
+            }
+            let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 Connected\r\nx: y\r\n\r\n").await.unwrap();
+            tokio::spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            });
+        }
+    });
+    own
+}
+
+#[tokio::test]
+async fn a_proxy_connects_to_a_server_that_speaks_tls_and_hears_nothing() {
+    let authority = Authority::new();
+    let identity = authority.sign("hooks.example");
+    let server = Server::start_tls(vec![Mood::ok()], acceptor(identity, None)).await;
+    let port = proxy(server.port).await;
+    let deliver = async |password: &str| {
+        let config = json!({"url": "https://hooks.example/s3cret", "http_config": {
+            "proxy_url": format!("http://ann:{password}@127.0.0.1:{port}"),
+            "tls_config": {"ca": authority.pem()},
+        }});
+        channel("webhook", &config).deliver(&firing(), None).await
+    };
+    deliver("pw").await.unwrap();
+    assert_eq!(server.received()[0].uri, "/s3cret");
+    let failure = deliver("wrong-pw").await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Refused);
+    assert!(failure.message.contains("answered 407 to CONNECT"), "{failure}");
+    assert!(!failure.message.contains("wrong-pw"), "{failure}");
+}
