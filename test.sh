@@ -43,9 +43,12 @@ install_packages() {
   need 'command -v ip && command -v tc' iproute2
   need 'command -v jq' jq
   need 'command -v nft' nftables
+  need 'command -v prometheus-alertmanager' prometheus-alertmanager
   need 'command -v shellcheck' shellcheck
   need 'command -v strace' strace
   need 'python3 -c "import venv, ensurepip"' python3-venv
+  # The system's own Python, which is the one that has Debian's packages.
+  need '/usr/bin/python3 -c "import aiosmtpd"' python3-aiosmtpd
   # An empty list of packages is what a fresh container image has.
   if command -v apt-get >/dev/null && ! apt-cache show etcd-server >/dev/null 2>&1; then
     step "update the list of packages"
