@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ack;
 pub mod alert;
 pub mod clock;
 pub mod config_error;
@@ -16,6 +17,8 @@ pub mod leader;
 pub mod maintenance;
 pub mod membership;
 pub mod notification;
+pub mod rule_alert;
 pub mod secret;
 pub mod series;
 pub mod severity;
+pub mod silence;
