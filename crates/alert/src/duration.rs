@@ -1,5 +1,6 @@
 //! Durations as Prometheus and Alertmanager write them: `30s`, `1h30m`, `1d`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The units, in the order in which they may follow each other, in milliseconds.
@@ -42,10 +43,10 @@ pub fn print(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, size) in UNITS {
         // As Prometheus does it: weeks and years only where nothing is left over.
-        if rest < size || (matches!(unit, "y" | "w") && rest % size != 0) {
+        if rest < size || (matches!(unit, "y" | "w") && !rest.is_multiple_of(size)) {
             continue;
         }
-        text.push_str(&format!("{}{unit}", rest / size));
+        let _ = write!(text, "{}{unit}", rest / size);
         rest %= size;
     }
     text

@@ -2,5 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod duration;
 pub mod matcher;
+mod reader;
+pub mod time_interval;
