@@ -57,9 +57,9 @@ impl Config {
         // What could not be read was left out; that something is missing there is no second mistake.
         let is_new = |misfit: &ConfigError| {
             let path = misfit.path.as_str();
-            !errors.iter().any(|known| {
-                path.starts_with(known.path.as_str()) || known.path.starts_with(path)
-            })
+            !errors
+                .iter()
+                .any(|known| path.starts_with(known.path.as_str()) || known.path.starts_with(path))
         };
         misfits.retain(is_new);
         errors.append(&mut misfits);

@@ -2,8 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ack;
+pub mod change;
 pub mod config;
+pub mod core;
+pub mod dispatch;
 pub mod duration;
+pub mod inhibit;
 pub mod matcher;
 mod reader;
+pub mod route;
+pub mod routing;
+pub mod saved;
+pub mod silence;
 pub mod time_interval;

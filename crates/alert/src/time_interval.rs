@@ -32,7 +32,7 @@ impl TimeInterval {
         let minute = local.hour() as u16 * 60 + local.minute() as u16;
         let weekday = local.weekday().to_sunday_zero_offset() as u8;
         fits(self.times.as_ref(), |(from, to)| from <= minute && minute < to)
-            && fits(self.days_of_month.as_ref(), |range| is_day_within(local, range))
+            && fits(self.days_of_month.as_ref(), |range| is_day_within(&local, range))
             && fits(self.months.as_ref(), |range| is_within(local.month() as u8, range))
             && fits(self.weekdays.as_ref(), |range| is_within(weekday, range))
             && fits(self.years.as_ref(), |range| is_within(local.year(), range))
@@ -43,16 +43,16 @@ fn fits<T: Copy>(ranges: Option<&Vec<T>>, accepts: impl Fn(T) -> bool) -> bool {
     ranges.is_none_or(|ranges| ranges.iter().any(|range| accepts(*range)))
 }
 
-fn is_within<T: PartialOrd>(value: T, (first, last): (T, T)) -> bool {
+fn is_within<T: PartialOrd + Copy>(value: T, (first, last): (T, T)) -> bool {
     first <= value && value <= last
 }
 
-fn is_day_within(local: DateTime, (first, last): (i8, i8)) -> bool {
-    let days = local.date().days_in_month() as i8;
+fn is_day_within(local: &DateTime, (first, last): (i8, i8)) -> bool {
+    let days = local.date().days_in_month();
     let from_start = |day: i8| if day < 0 { days + day + 1 } else { day };
     let (first, last) = (from_start(first), from_start(last));
     // A range that begins after the month's end has no day in it; one that ends after it, ends there.
-    first <= days && is_within(local.day() as i8, (first.max(-days), last.min(days)))
+    first <= days && is_within(local.day(), (first.max(-days), last.min(days)))
 }
 
 /// Several sets under one name; a moment is in it when it is in one of them.

@@ -123,7 +123,7 @@ impl Receiver {
                 let Some(own) = Fields::of(value, &path, errors) else { continue };
                 let sends_resolved = own
                     .flag("send_resolved", errors)
-                    .unwrap_or_else(|| !matches!(*kind, "slack" | "email"));
+                    .unwrap_or(!matches!(*kind, "slack" | "email"));
                 integrations.push(Integration {
                     kind: (*kind).to_owned(),
                     index,

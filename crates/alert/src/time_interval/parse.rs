@@ -102,11 +102,14 @@ fn location(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Option<TimeZo
     zone
 }
 
+/// Reads the first and the last of a range.
+type Parse<T> = fn(&str, &str) -> Result<(T, T), String>;
+
 /// The ranges of one field: `monday:friday` or `monday`, one text each.
 fn ranges<T>(
     fields: &Fields<'_>,
     key: &str,
-    parse: fn(&str, &str) -> Result<(T, T), String>,
+    parse: Parse<T>,
     errors: &mut Vec<ConfigError>,
 ) -> Option<Vec<(T, T)>> {
     let mut ranges = Vec::new();
