@@ -133,7 +133,12 @@ fn group_by(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Option<GroupB
         let message = "has both ... (all labels) and names of labels; give one or the other";
         errors.push(ConfigError::new(fields.path_of("group_by"), message));
     }
-    Some(if is_all { GroupBy::All } else { GroupBy::Labels(labels) })
+    match (is_all, labels.is_empty()) {
+        (true, _) => Some(GroupBy::All),
+        // An empty list says nothing, for Alertmanager and so for us.
+        (false, true) => None,
+        (false, false) => Some(GroupBy::Labels(labels)),
+    }
 }
 
 /// A list of matchers in today's form; each text may hold several.

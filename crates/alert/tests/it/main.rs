@@ -1,0 +1,6 @@
+//! Against a real Alertmanager and its amtool.
+
+mod alertmanager;
+mod http;
+mod oracle;
+mod scenario;
