@@ -57,9 +57,15 @@ impl Config {
         // What could not be read was left out; that something is missing there is no second mistake.
         let is_new = |misfit: &ConfigError| {
             let path = misfit.path.as_str();
-            !errors
-                .iter()
-                .any(|known| path.starts_with(known.path.as_str()) || known.path.starts_with(path))
+            !errors.iter().any(|known| {
+                let known = known.path.as_str();
+                let refers_to_it = match known {
+                    "receivers" => path.ends_with(".receiver") || path.ends_with("escalate_to"),
+                    "time_intervals" | "mute_time_intervals" => path.contains("_time_intervals["),
+                    _ => false,
+                };
+                refers_to_it || path.starts_with(known) || known.starts_with(path)
+            })
         };
         misfits.retain(is_new);
         errors.append(&mut misfits);

@@ -82,3 +82,62 @@ fn integration(kind: &str, fields: Map<String, Value>) -> Map<String, Value> {
     fields.entry("send_resolved").or_insert(Value::Bool(true));
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use model::series::Labels;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::route::{Route, Tree};
+
+    #[test]
+    fn what_is_critical_goes_to_every_channel_at_once_and_info_to_none() {
+        let channels = json!({
+            "slack": {"webhook_url": "https://example.org/x"},
+            "email": [{"to": "a@example.org"}, {"to": "b@example.org", "send_resolved": false}],
+            "webhook": null,
+        });
+        let config = Config::simple(&channels).expect("a good form");
+        let everybody = &config.receivers[0];
+        let names: Vec<_> =
+            everybody.integrations.iter().map(crate::config::Integration::name).collect();
+        assert_eq!(names, ["slack[0]", "email[0]", "email[1]"]);
+        assert_eq!(everybody.integrations[0].value["api_url"], "https://example.org/x");
+        let sends: Vec<_> = everybody.integrations.iter().map(|one| one.sends_resolved).collect();
+        assert_eq!(sends, [true, true, false]);
+        let tree = Tree::new(&config.route);
+        let route = |severity| -> &Route {
+            let found = tree.matching(&Labels::new([("severity", severity)]));
+            assert_eq!(found.len(), 1);
+            tree.get(found[0])
+        };
+        assert_eq!(route("critical").group_wait.as_secs(), 0);
+        assert_eq!(route("warning").group_wait.as_secs(), 10);
+        for (severity, receiver) in [
+            ("critical", "everybody"),
+            ("warning", "everybody"),
+            ("", "everybody"),
+            ("info", "nobody"),
+            ("none", "nobody"),
+        ] {
+            assert_eq!(route(severity).receiver, receiver, "{severity}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_the_channel() {
+        let channels = json!({"slak": {}, "webhook": ["x"], "email": "a@example.org"});
+        let errors = Config::simple(&channels).unwrap_err();
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            errors,
+            [
+                "email: must be a mapping",
+                "slak: is no known channel; did you mean slack? accepted here: slack, email, \
+                 pagerduty, webhook, msteams, msteamsv2, telegram, console, alertmanager",
+                "webhook[0]: must be a mapping",
+            ]
+        );
+    }
+}

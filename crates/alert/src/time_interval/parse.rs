@@ -165,8 +165,8 @@ fn days_of_month(first: &str, last: &str) -> Result<(i8, i8), String> {
     if range.0 < 0 && range.1 > 0 {
         return Err("the last day must be negative when the first is".to_owned());
     }
-    // What shorter months do not have is left out when the time comes.
-    let from_start = |day: i8| if day < 0 { 30 + day } else { day };
+    // As in a February, so that the range has days in every month.
+    let from_start = |day: i8| if day < 0 { 28 + day } else { day };
     if from_start(range.0) > from_start(range.1) {
         return Err(format!("day {last} is always before day {first}"));
     }

@@ -1,6 +1,7 @@
 //! Against a real Alertmanager and its amtool.
 
 mod alertmanager;
+mod config;
 mod http;
 mod oracle;
 mod scenario;
