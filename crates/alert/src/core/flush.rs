@@ -114,7 +114,11 @@ impl Core {
     }
 
     /// Why nobody is told of an alert, times aside.
-    fn suppressed_because(&mut self, fingerprint: Fingerprint, now: Timestamp) -> Option<String> {
+    pub(super) fn suppressed_because(
+        &mut self,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+    ) -> Option<String> {
         let tracked = self.alerts.get_mut(&fingerprint)?;
         match &tracked.alert.hidden {
             Some(Hidden::Symptom(of)) => return Some(format!("a symptom of {of}")),
@@ -228,6 +232,7 @@ impl Core {
         let live: std::collections::HashSet<&str> =
             self.groups.values().map(|group| group.key.as_str()).collect();
         let changes = &mut self.changes;
+        let before = changes.len();
         self.sent.retain(|group_key, all| {
             if live.contains(group_key.as_str()) {
                 return true;
@@ -245,5 +250,6 @@ impl Core {
             });
             !all.is_empty()
         });
+        changes[before..].sort_by_cached_key(|change| format!("{change:?}"));
     }
 }

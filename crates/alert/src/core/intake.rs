@@ -10,14 +10,15 @@ use crate::change::{AlertState, Change, Transition};
 use crate::dispatch::{Group, later};
 
 impl Core {
-    /// Takes alerts as their sources tell them now.
+    /// Takes alerts as their sources tell them now; `updated_at` is set to it.
     pub fn receive(&mut self, alerts: Vec<Alert>, now: Timestamp) {
         for alert in alerts {
             self.receive_one(alert, now);
         }
     }
 
-    fn receive_one(&mut self, alert: Alert, now: Timestamp) {
+    fn receive_one(&mut self, mut alert: Alert, now: Timestamp) {
+        alert.updated_at = now;
         let fingerprint = alert.fingerprint();
         let Some(known) = self.alerts.get(&fingerprint) else {
             self.changes.push(Change::Alert(alert.clone()));
@@ -138,10 +139,19 @@ impl Core {
         while let Some((end, fingerprint)) = self.ends.first().copied().filter(|(at, _)| *at <= now)
         {
             self.ends.remove(&(end, fingerprint));
-            let Some(tracked) = self.alerts.get(&fingerprint) else { continue };
-            self.inhibitor.set(fingerprint, &tracked.alert.labels, false);
-            self.transition(fingerprint, AlertState::Resolved, "not told again in time", now);
+            self.end_unheard(fingerprint, now);
         }
+    }
+
+    /// Notes that an alert is over because nobody told it again. That it was last spoken of at its end
+    /// says that this is on record.
+    pub(super) fn end_unheard(&mut self, fingerprint: Fingerprint, now: Timestamp) {
+        let Some(tracked) = self.alerts.get_mut(&fingerprint) else { return };
+        self.inhibitor.set(fingerprint, &tracked.alert.labels, false);
+        let end = tracked.alert.ends_at.unwrap_or(now);
+        tracked.alert.updated_at = tracked.alert.updated_at.max(end);
+        self.changes.push(Change::Alert(tracked.alert.clone()));
+        self.transition(fingerprint, AlertState::Resolved, "not told again in time", now);
     }
 }
 

@@ -3,20 +3,36 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use model::alert::Alert;
+use model::alert::{Alert, Fingerprint};
 
 use super::Core;
-use crate::change::{Change, GroupState};
+use crate::change::{AlertState, Change, GroupState};
 use crate::dispatch::later;
 
 impl Core {
     pub(super) fn rebuild(&mut self, alerts: Vec<Alert>, states: Vec<GroupState>, now: Timestamp) {
+        let mut alerts: Vec<_> =
+            alerts.into_iter().map(|alert| (alert.fingerprint(), alert)).collect();
+        // The same alerts in another order make the same groups in the same order.
+        alerts.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
         let noted = self.changes.len();
-        for alert in alerts {
-            self.track(alert.fingerprint(), alert, now);
+        let mut known = Vec::with_capacity(alerts.len());
+        let mut expired = Vec::new();
+        for (fingerprint, alert) in alerts {
+            known.push(fingerprint);
+            if alert.ends_at.is_some_and(|end| end <= now && alert.updated_at < end) {
+                expired.push(fingerprint);
+            }
+            self.track(fingerprint, alert, now);
         }
         // These groups are as they were, which is on record.
         self.changes.truncate(noted);
+        for fingerprint in known {
+            self.recall_state(fingerprint, now);
+        }
+        for fingerprint in expired {
+            self.end_unheard(fingerprint, now);
+        }
         let mut states: HashMap<(String, String), GroupState> = states
             .into_iter()
             .map(|state| ((state.receiver.clone(), state.group_key.clone()), state))
@@ -50,5 +66,22 @@ impl Core {
         self.changes.extend(
             left.into_iter().map(|(receiver, group_key)| Change::GroupGone { receiver, group_key }),
         );
+    }
+
+    /// Puts an alert into the state that it has now; that it came into it is on record.
+    fn recall_state(&mut self, fingerprint: Fingerprint, now: Timestamp) {
+        let is_suppressed = self.suppressed_because(fingerprint, now).is_some();
+        let Some(tracked) = self.alerts.get_mut(&fingerprint) else { return };
+        // Whether an end that was promised is on record is not known; see `expired` above.
+        let is_promised = tracked.alert.ends_at.is_some_and(|end| tracked.alert.updated_at < end);
+        tracked.state = if tracked.alert.is_resolved(now) && !is_promised {
+            AlertState::Resolved
+        } else if is_suppressed {
+            AlertState::Suppressed
+        } else if self.acks.of(&tracked.alert, fingerprint).is_some() {
+            AlertState::Acknowledged
+        } else {
+            AlertState::Firing
+        };
     }
 }

@@ -1,3 +1,5 @@
+//! Scenes of the core on a clock that stands still, each also across restarts where that matters.
+
 use model::alert::Hidden;
 use model::notification::Reason;
 
@@ -190,7 +192,23 @@ fn an_alert_that_is_not_told_again_in_time_is_over() {
     stage.receive(0, &[alert("A", "warning", 0, Some(50))]);
     assert_eq!(stage.until(60).len(), 2);
     assert_eq!(stage.history, ["A: new > firing", "A: firing > resolved"]);
+    stage.restart(61);
     assert_eq!(stage.until(80), ["70 mail/webhook[0] all alerts resolved -A"]);
+    assert_eq!(stage.history.len(), 2, "its end is on record once: {:?}", stage.history);
+}
+
+#[test]
+fn what_ends_while_nobody_is_there_is_on_record_and_told_at_once() {
+    let mut stage = Stage::new();
+    stage.receive(0, &[alert("A", "warning", 0, Some(50)), alert("B", "warning", 0, None)]);
+    let b = alert("B", "warning", 0, None).fingerprint();
+    assert_eq!(stage.until(40).len(), 2);
+    stage.core.acknowledge(b, "ann", "", at(40));
+    stage.until(41);
+    stage.restart(200);
+    assert_eq!(stage.until(201), ["200 mail/webhook[0] some alerts resolved B,-A"]);
+    let history = &stage.history[2..];
+    assert_eq!(history, ["B: firing > acknowledged", "A: firing > resolved"]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! One tree of routes, and where alerts go in it.
+
 use super::*;
 use crate::config::Config;
 

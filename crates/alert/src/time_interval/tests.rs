@@ -1,3 +1,5 @@
+//! Moments within intervals and outside of them.
+
 use serde_json::json;
 
 use super::*;

@@ -2,6 +2,8 @@
 
 mod alertmanager;
 mod config;
+mod driver;
 mod http;
 mod oracle;
+mod restarts;
 mod scenario;

@@ -3,35 +3,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use alert::config::Config;
-use alert::core::Core;
-use alert::routing::Routing;
-use alert::saved::Saved;
 use jiff::{SignedDuration, Timestamp};
-use model::alert::Alert;
 use model::clock::{Clock, SystemClock};
 use model::series::MatchOp;
-use model::silence::Silence;
 use serde_json::{Value, json};
 
 use crate::alertmanager::{self, Alertmanager};
+use crate::driver::{self, END, Notifications, after, describe};
 use crate::http;
 use crate::scenario::{self, Event, Scenarios, Told, What};
 
-/// How long it goes on: after the last event, and before Alertmanager drops its empty groups, which it
-/// does 30 s after its start.
-const END: i64 = 16_500;
-
 /// How far apart the times of a notification may be, in milliseconds: groups are looked at every 2 s.
 const TOLERANCE: i64 = 1_000;
-
-/// What one webhook is told of one group, in order: when, in milliseconds from the start, and the status
-/// and its alerts with theirs.
-type Notifications = BTreeMap<(String, String), Vec<(i64, String)>>;
 
 #[test]
 fn a_real_alertmanager_tells_the_same_receivers_the_same() {
@@ -45,7 +32,7 @@ fn a_real_alertmanager_tells_the_same_receivers_the_same() {
     let start = SystemClock.now() + SignedDuration::from_millis(200);
     let theirs = theirs(&peer, &scenarios, &posted, start);
     drop(peer);
-    let ours = ours(&config, &scenarios, start);
+    let ours = driver::run(&config, &scenarios, start, false);
 
     let mut differences = String::new();
     let keys: std::collections::BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
@@ -67,10 +54,6 @@ fn is_same(theirs: Option<&Vec<(i64, String)>>, ours: Option<&Vec<(i64, String)>
         && theirs.iter().zip(ours).all(|((their_time, theirs), (our_time, ours))| {
             theirs == ours && (their_time - our_time).abs() < TOLERANCE
         })
-}
-
-fn after(start: Timestamp, millis: i64) -> Timestamp {
-    start + SignedDuration::from_millis(millis)
 }
 
 fn theirs(
@@ -152,79 +135,4 @@ fn posting(told: &Told, start: Timestamp) -> Value {
         "startsAt": after(start, told.from).to_string(),
         "endsAt": after(start, told.to).to_string(),
     })
-}
-
-fn describe(status: &str, mut alerts: Vec<(String, String)>) -> String {
-    alerts.sort();
-    let alerts: Vec<_> = alerts.iter().map(|(print, status)| format!("{print} {status}")).collect();
-    format!("{status}: {}", alerts.join(", "))
-}
-
-fn ours(config: &Config, scenarios: &Scenarios, start: Timestamp) -> Notifications {
-    let routing = Arc::new(Routing::new(config, ""));
-    let paths: HashMap<_, _> = config
-        .receivers
-        .iter()
-        .flat_map(|receiver| {
-            receiver.integrations.iter().map(|integration| {
-                let url = integration.value["url"].as_str().expect("a URL");
-                let path = url.splitn(4, '/').nth(3).expect("a path");
-                ((receiver.name.clone(), integration.name()), format!("/{path}"))
-            })
-        })
-        .collect();
-    let mut core = Core::new(routing, Saved::default(), start);
-    let mut notifications = Notifications::new();
-    let mut run_until = |core: &mut Core, at: Timestamp| loop {
-        let due = core.next_due().unwrap_or(Timestamp::MAX).min(at);
-        for outgoing in core.advance(due) {
-            let notification = &outgoing.notification;
-            let alerts = notification.alerts.iter().map(|alert| {
-                let is_over = alert.is_resolved(notification.at);
-                let status = if is_over { "resolved" } else { "firing" };
-                (alert.fingerprint().to_string(), status.to_owned())
-            });
-            let path = paths[&(outgoing.receiver, outgoing.integration)].clone();
-            let told = notifications.entry((path, notification.group_key.clone())).or_default();
-            let at = due.duration_since(start).as_millis() as i64;
-            told.push((at, describe(notification.status(), alerts.collect())));
-        }
-        core.take_changes();
-        if due >= at {
-            break;
-        }
-    };
-    for Event { at, what } in &scenarios.events {
-        let now = after(start, *at);
-        run_until(&mut core, now);
-        match what {
-            What::Alerts(alerts) => {
-                let alerts = alerts.iter().map(|told| Alert {
-                    labels: told.labels.clone(),
-                    annotations: told.annotations.clone(),
-                    starts_at: after(start, told.from),
-                    ends_at: Some(after(start, told.to)),
-                    updated_at: now,
-                    generator_url: String::new(),
-                    hidden: None,
-                });
-                core.receive(alerts.collect(), now);
-            }
-            What::Silence { id, from, to, matchers } => {
-                let silence = Silence {
-                    id: String::new(),
-                    matchers: matchers.clone(),
-                    starts_at: after(start, *from),
-                    ends_at: after(start, *to),
-                    updated_at: now,
-                    created_by: "oracle".to_owned(),
-                    comment: String::new(),
-                };
-                core.set_silence(silence, id.clone(), now).expect("made");
-            }
-            What::Unsilence(id) => core.expire_silence(id, now).expect("ended"),
-        }
-    }
-    run_until(&mut core, after(start, END));
-    notifications
 }
