@@ -2,6 +2,7 @@
 
 mod explain;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use model::series::{Labels, Matcher};
@@ -62,12 +63,46 @@ impl Route {
 
     /// The identity of a group here, in Alertmanager's form.
     pub fn group_key(&self, group_labels: &Labels) -> String {
-        format!("{}:{group_labels}", self.key)
+        let pairs: Vec<_> =
+            group_labels.iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
+        format!("{}:{{{}}}", self.key, pairs.join(", "))
     }
 
     fn accepts(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.accepts(labels))
     }
+}
+
+/// A value in quotes as Go writes it, in which Alertmanager is written.
+fn quote(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() + 2);
+    text.push('"');
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            ' '..='~' => text.push(c),
+            '\x07' => text.push_str("\\a"),
+            '\x08' => text.push_str("\\b"),
+            '\x0c' => text.push_str("\\f"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\x0b' => text.push_str("\\v"),
+            _ => {
+                let code = u32::from(c);
+                // Behind a letter, marks that join it count as printable for both languages.
+                let is_printable = !format!("a{c}").escape_debug().to_string().contains("\\u{");
+                let _ = match code {
+                    _ if is_printable => write!(text, "{c}"),
+                    0..0x80 => write!(text, "\\x{code:02x}"),
+                    0x80..0x1_0000 => write!(text, "\\u{code:04x}"),
+                    _ => write!(text, "\\U{code:08x}"),
+                };
+            }
+        }
+    }
+    text.push('"');
+    text
 }
 
 /// The tree; a node is known by its number, the root's is 0.

@@ -163,7 +163,8 @@ impl Core {
         }
     }
 
-    /// Escalates a group, if alerts of it are on that nobody acknowledged.
+    /// Escalates a group that somebody knows of, if an alert of it has been on for long enough and nobody
+    /// acknowledged it; looks again when the next one will have been.
     fn escalate(
         &mut self,
         id: u64,
@@ -171,11 +172,17 @@ impl Core {
         now: Timestamp,
         outgoing: &mut Vec<Outgoing>,
     ) {
-        let is_neglected = |one: &Candidate| !one.is_resolved && one.acknowledged_by.is_none();
         let Some(group) = self.groups.get_mut(&id) else { return };
         let route = self.routing.tree().get(group.route);
-        let Some((_, receiver)) = route.escalation.clone() else { return };
-        if !candidates.iter().any(is_neglected) {
+        let Some((after, receiver)) = route.escalation.clone() else { return };
+        let neglected =
+            candidates.iter().filter(|one| !one.is_resolved && one.acknowledged_by.is_none());
+        let oldest = neglected.map(|one| later(one.alert.starts_at, after)).min();
+        let Some(at) = oldest.filter(|_| group.told_at.is_some() && !group.is_escalated) else {
+            return;
+        };
+        if at > now {
+            self.escalations.insert((at, id));
             return;
         }
         group.is_escalated = true;

@@ -308,6 +308,24 @@ fn what_nobody_acknowledges_is_told_to_somebody_else_until_it_is_over() {
 }
 
 #[test]
+fn an_alert_that_joins_later_has_its_own_time_to_be_acknowledged() {
+    let mut stage = Stage::new();
+    let a = alert("A", "critical", 0, None);
+    stage.receive(0, std::slice::from_ref(&a));
+    stage.until(100);
+    stage.core.acknowledge(a.fingerprint(), "ann", "", at(100));
+    assert_eq!(stage.until(500), ["100 pager/pagerduty[0] acknowledged A"]);
+    stage.receive(500, &[alert("B", "critical", 500, None)]);
+    assert_eq!(
+        stage.until(2_000),
+        [
+            "540 pager/pagerduty[0] new alerts in group A,B",
+            "1100 boss/webhook[0] not acknowledged in time A,B",
+        ]
+    );
+}
+
+#[test]
 fn a_hidden_alert_is_not_told_but_its_end_is_where_it_was_told_before() {
     let mut stage = Stage::new();
     let hidden = |to| Alert {
