@@ -43,7 +43,6 @@ install_packages() {
   need 'command -v ip && command -v tc' iproute2
   need 'command -v jq' jq
   need 'command -v nft' nftables
-  need 'command -v prometheus-alertmanager' prometheus-alertmanager
   need 'command -v shellcheck' shellcheck
   need 'command -v strace' strace
   need 'python3 -c "import venv, ensurepip"' python3-venv
@@ -77,7 +76,7 @@ install_rust_tools() {
 
 # What the tests look for and leave out, loudly, when it is not there.
 fetch_peers() {
-  local go prometheus
+  local go prometheus alertmanager
   if go="$(scripts/get-go.sh)"; then export PATH="$go:$PATH"; fi
   step "fetch etcd 3.4, 3.5, 3.6 and 3.7 (minutes, once)"
   scripts/etcd/get.sh || echo "tests of the versions that are missing will be skipped" >&2
@@ -86,6 +85,12 @@ fetch_peers() {
     export PATH="$PATH:$prometheus"
   else
     echo "tests with a real Prometheus will be skipped" >&2
+  fi
+  step "fetch alertmanager"
+  if alertmanager="$(scripts/get-alertmanager.sh)"; then
+    export PATH="$PATH:$alertmanager"
+  else
+    echo "tests with a real Alertmanager will be skipped" >&2
   fi
 }
 

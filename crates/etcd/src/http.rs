@@ -129,6 +129,24 @@ impl HttpPool {
         self.ask("POST", member, target, request, deadline, max_body_bytes).await
     }
 
+    /// Sends a body of JSON, or none, by any method.
+    pub(crate) async fn send_json(
+        &self,
+        method: Method,
+        member: &Endpoint,
+        target: &HttpTarget,
+        json: Vec<u8>,
+        deadline: Duration,
+        max_body_bytes: usize,
+    ) -> Result<HttpReply, Error> {
+        let operation = if method == Method::DELETE { "DELETE" } else { "POST" };
+        let mut request = Request::new(Full::from(json));
+        *request.method_mut() = method;
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        self.ask(operation, member, target, request, deadline, max_body_bytes).await
+    }
+
     async fn ask(
         &self,
         operation: &'static str,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_proto::etcdserverpb as pb;
+use http::Method;
 use model::id::MemberId;
 
 use crate::answer::{Alarm, AlarmKind, HashKv, Header, LeaseGranted, MemberList, Status};
@@ -234,6 +235,31 @@ impl Member {
     ) -> Result<HttpReply, Error> {
         let http = self.0.connector.http();
         http.post_form(self.endpoint(), target, form, deadline, max_body_bytes).await
+    }
+
+    /// Posts JSON by HTTP/1.1; otherwise as [`Self::http_post_form`].
+    pub async fn http_post_json(
+        &self,
+        target: &HttpTarget,
+        json: Vec<u8>,
+        deadline: Duration,
+        max_body_bytes: usize,
+    ) -> Result<HttpReply, Error> {
+        let http = self.0.connector.http();
+        let endpoint = self.endpoint();
+        http.send_json(Method::POST, endpoint, target, json, deadline, max_body_bytes).await
+    }
+
+    /// Deletes what `target` names, by HTTP/1.1; otherwise as [`Self::http_post_form`].
+    pub async fn http_delete(
+        &self,
+        target: &HttpTarget,
+        deadline: Duration,
+        max_body_bytes: usize,
+    ) -> Result<HttpReply, Error> {
+        let http = self.0.connector.http();
+        let endpoint = self.endpoint();
+        http.send_json(Method::DELETE, endpoint, target, Vec::new(), deadline, max_body_bytes).await
     }
 
     pub(crate) fn connector(&self) -> &Connector {

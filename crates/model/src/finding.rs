@@ -28,6 +28,15 @@ macro_rules! catalogue {
                 }
             }
 
+            /// Its runbook, Markdown: how it is seen, and what to do.
+            pub fn runbook_text(self) -> &'static str {
+                match self {
+                    $(Self::$kind => include_str!(concat!(
+                        env!("CARGO_MANIFEST_DIR"), "/../../docs/runbooks/", $name, ".md"
+                    )),)+
+                }
+            }
+
             /// What it means, in one sentence.
             pub fn meaning(self) -> &'static str {
                 match self {

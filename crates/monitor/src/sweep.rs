@@ -112,7 +112,7 @@ pub struct MemberSweep {
     pub write: Observed<()>,
     /// The last scrape of its HTTP side.
     pub scrape: Option<Arc<Scrape>>,
-    /// How many scrapes in a row, that one included, brought no page.
+    /// How many scrapes in a row, that one included, brought no page while it answered.
     pub failed_scrapes: u32,
     /// What its last scrapes amount to.
     pub figures: Option<Arc<Figures>>,

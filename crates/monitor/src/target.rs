@@ -109,8 +109,10 @@ impl Target {
             Reply::Clock(reading) => self.clock.push(reading),
             Reply::Scrape(mut scrape) => {
                 scrape.clock.splice(0..0, self.clock.drain(..));
-                self.failed_scrapes =
-                    if scrape.page.is_ok() { 0 } else { self.failed_scrapes.saturating_add(1) };
+                // What a member that is down does not serve says nothing of its metrics.
+                let is_up = self.status.last.as_ref().is_none_or(|call| call.result.is_ok());
+                let is_failed = scrape.page.is_err() && is_up;
+                self.failed_scrapes = if is_failed { self.failed_scrapes + 1 } else { 0 };
                 self.scrape = Some(Arc::new(scrape));
                 self.is_scraping = false;
             }

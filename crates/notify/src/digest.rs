@@ -309,7 +309,7 @@ fn links(notification: &Notification, root: &Alert) -> Vec<Link> {
     links
 }
 
-/// Where a silence is made, as Alertmanager's own pages take it: for alerts of the first one's name
+/// Where a silence is made, on our own page: for alerts of the first one's name
 /// with the labels that the group shares. Without the name, it might silence a whole cluster.
 fn silence_url(notification: &Notification, root: &Alert) -> Option<String> {
     let base = link(&notification.external_url)?.trim_end_matches('/');
@@ -325,5 +325,5 @@ fn silence_url(notification: &Notification, root: &Alert) -> Option<String> {
         return None;
     }
     let filter = percent(&format!("{{{}}}", matchers.join(",")));
-    Some(format!("{base}/#/silences/new?filter={filter}"))
+    Some(format!("{base}/silences/new?filter={filter}"))
 }

@@ -22,6 +22,11 @@ pub fn promtool() -> Result<PathBuf, NotFound> {
     find("promtool", "prometheus", "scripts/get-prometheus.sh")
 }
 
+/// The tool that comes with Alertmanager.
+pub fn amtool() -> Result<PathBuf, NotFound> {
+    find("amtool", "alertmanager", "scripts/get-alertmanager.sh")
+}
+
 /// Looks on PATH, then where `script` puts what it fetches.
 fn find(program: &'static str, directory: &str, script: &'static str) -> Result<PathBuf, NotFound> {
     let path = std::env::var_os("PATH").unwrap_or_default();

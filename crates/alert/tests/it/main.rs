@@ -1,5 +1,13 @@
-//! Delivery from outside: a real store, real connections, processes that are killed.
+//! Against a real Alertmanager and its amtool; and delivery from outside: a real store, real
+//! connections, processes that are killed.
 
+mod alertmanager;
+mod config;
 mod crash;
+mod driver;
+mod http;
+mod oracle;
 mod receiver;
+mod restarts;
+mod scenario;
 mod storm;

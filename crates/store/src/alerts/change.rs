@@ -9,7 +9,7 @@ use model::silence::Silence;
 use rusqlite::Transaction;
 
 use super::{
-    Attempt, GivenUp, GroupState, NewEntry, SentLog, Thread, Transition, ack, alert, attempt,
+    Attempt, GivenUp, GroupState, NewEntry, Sent, Thread, Transition, ack, alert, attempt,
     given_up, group, outbox, rule, sent, silence, thread, told, transition,
 };
 
@@ -22,12 +22,14 @@ pub enum Change {
     AlertGone(Fingerprint),
     /// An alert changed its state: one more line of history.
     Transition(Transition),
-    /// A receiver was told of a group.
-    Sent(SentLog),
-    /// What a receiver was told of a group need not be known any more.
+    /// A channel was told of a group.
+    Sent(Sent),
+    /// What a channel was told of a group need not be known any more.
     SentGone {
         /// The receiver's name.
         receiver: String,
+        /// The channel's name within it.
+        channel: String,
         /// The group's identity.
         group_key: String,
     },
@@ -132,7 +134,9 @@ pub(super) fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::AlertGone(fingerprint) => alert::remove(t, *fingerprint),
         Change::Transition(transition) => transition::insert(t, transition),
         Change::Sent(sent) => sent::put(t, sent),
-        Change::SentGone { receiver, group_key } => sent::remove(t, receiver, group_key),
+        Change::SentGone { receiver, channel, group_key } => {
+            sent::remove(t, receiver, channel, group_key)
+        }
         Change::Group(group) => group::put(t, group),
         Change::GroupGone { receiver, group_key } => group::remove(t, receiver, group_key),
         Change::Silence(silence) => silence::put(t, silence),

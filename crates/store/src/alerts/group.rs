@@ -23,13 +23,17 @@ pub struct GroupState {
     pub next_flush: Timestamp,
     /// Whether it was looked at before: `group_wait` is over.
     pub has_flushed: bool,
+    /// Since when somebody knows that alerts of it are on; none: nobody does.
+    pub told_at: Option<Timestamp>,
+    /// Whether it is told to the receiver of its escalation, too.
+    pub is_escalated: bool,
 }
 
 pub(super) fn put(transaction: &Transaction<'_>, group: &GroupState) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO alert_group (receiver, group_key, labels, began_at, next_flush,
-                has_flushed) VALUES (?, ?, ?, ?, ?, ?)",
+                has_flushed, told_at, is_escalated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             group.receiver,
@@ -38,6 +42,8 @@ pub(super) fn put(transaction: &Transaction<'_>, group: &GroupState) -> rusqlite
             micros(group.began_at),
             micros(group.next_flush),
             group.has_flushed,
+            group.told_at.map(micros),
+            group.is_escalated,
         ])?;
     Ok(())
 }
@@ -55,13 +61,15 @@ pub(super) fn remove(
 
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<GroupState>> {
     Select::new(
-        "SELECT receiver, group_key, labels, began_at, next_flush, has_flushed FROM alert_group",
+        "SELECT receiver, group_key, labels, began_at, next_flush, has_flushed, told_at,
+            is_escalated FROM alert_group",
     )
     .rows(connection, "receiver, group_key", usize::MAX, read)
 }
 
 fn read(row: &Row<'_>) -> Option<GroupState> {
     let labels: String = row.get(2).ok()?;
+    let told_at: Option<i64> = row.get(6).ok()?;
     Some(GroupState {
         receiver: row.get(0).ok()?,
         group_key: row.get(1).ok()?,
@@ -69,5 +77,7 @@ fn read(row: &Row<'_>) -> Option<GroupState> {
         began_at: time(row.get(3).ok()?)?,
         next_flush: time(row.get(4).ok()?)?,
         has_flushed: row.get(5).ok()?,
+        told_at: told_at.and_then(time),
+        is_escalated: row.get(7).ok()?,
     })
 }

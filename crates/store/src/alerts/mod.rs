@@ -38,7 +38,7 @@ pub use change::Change;
 pub use given_up::GivenUp;
 pub use group::GroupState;
 pub use outbox::{Due, LONGEST_DELAY, NewEntry, OutboxEntry, Waiting};
-pub use sent::SentLog;
+pub use sent::Sent;
 pub use thread::Thread;
 pub use transition::{AlertState, Transition, TransitionQuery};
 
@@ -52,7 +52,7 @@ static SCHEMA: Schema = Schema {
         ("alert", "hidden_by"),
         ("transition", "text"),
         ("sent", "expires_at"),
-        ("alert_group", "has_flushed"),
+        ("alert_group", "is_escalated"),
         ("silence", "comment"),
         ("ack", "note"),
         ("outbox", "body"),
@@ -97,8 +97,8 @@ impl Default for Options {
 pub struct Saved {
     /// Alerts that are on, or over and not yet told.
     pub alerts: Vec<Alert>,
-    /// What each receiver was last told of each group.
-    pub sent: Vec<SentLog>,
+    /// What each channel was last told of each group.
+    pub sent: Vec<Sent>,
     /// The groups.
     pub groups: Vec<GroupState>,
     /// Silences that are not forgotten.

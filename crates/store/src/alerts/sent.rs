@@ -1,4 +1,4 @@
-//! What each receiver was last told of each group, so that nothing is told twice.
+//! What each channel was last told of each group, so that nothing is told twice.
 
 use jiff::Timestamp;
 use model::alert::Fingerprint;
@@ -8,11 +8,13 @@ use super::text;
 use crate::sqlite::select::Select;
 use crate::sqlite::{micros, time};
 
-/// What one receiver was last told of one group.
+/// What one channel of one receiver was last told of one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SentLog {
+pub struct Sent {
     /// The receiver's name.
     pub receiver: String,
+    /// The channel's name within it: `slack[0]`.
+    pub channel: String,
     /// The group's identity.
     pub group_key: String,
     /// Alerts that were told as firing.
@@ -21,18 +23,19 @@ pub struct SentLog {
     pub resolved: Vec<Fingerprint>,
     /// When.
     pub at: Timestamp,
-    /// When it may be forgotten.
+    /// When it may be forgotten, once there is no such group any more.
     pub expires_at: Timestamp,
 }
 
-pub(super) fn put(transaction: &Transaction<'_>, sent: &SentLog) -> rusqlite::Result<()> {
+pub(super) fn put(transaction: &Transaction<'_>, sent: &Sent) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO sent (receiver, group_key, firing, resolved, at, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO sent (receiver, channel, group_key, firing, resolved, at,
+                expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             sent.receiver,
+            sent.channel,
             sent.group_key,
             text::fingerprints(&sent.firing),
             text::fingerprints(&sent.resolved),
@@ -45,31 +48,29 @@ pub(super) fn put(transaction: &Transaction<'_>, sent: &SentLog) -> rusqlite::Re
 pub(super) fn remove(
     transaction: &Transaction<'_>,
     receiver: &str,
+    channel: &str,
     group_key: &str,
 ) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("DELETE FROM sent WHERE receiver = ? AND group_key = ?")?
-        .execute([receiver, group_key])?;
+        .prepare_cached("DELETE FROM sent WHERE receiver = ? AND channel = ? AND group_key = ?")?
+        .execute([receiver, channel, group_key])?;
     Ok(())
 }
 
-pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<SentLog>> {
-    Select::new("SELECT receiver, group_key, firing, resolved, at, expires_at FROM sent").rows(
-        connection,
-        "receiver, group_key",
-        usize::MAX,
-        read,
-    )
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Sent>> {
+    Select::new("SELECT receiver, channel, group_key, firing, resolved, at, expires_at FROM sent")
+        .rows(connection, "receiver, channel, group_key", usize::MAX, read)
 }
 
-fn read(row: &Row<'_>) -> Option<SentLog> {
-    let (firing, resolved): (String, String) = (row.get(2).ok()?, row.get(3).ok()?);
-    Some(SentLog {
+fn read(row: &Row<'_>) -> Option<Sent> {
+    let (firing, resolved): (String, String) = (row.get(3).ok()?, row.get(4).ok()?);
+    Some(Sent {
         receiver: row.get(0).ok()?,
-        group_key: row.get(1).ok()?,
+        channel: row.get(1).ok()?,
+        group_key: row.get(2).ok()?,
         firing: text::read_fingerprints(&firing)?,
         resolved: text::read_fingerprints(&resolved)?,
-        at: time(row.get(4).ok()?)?,
-        expires_at: time(row.get(5).ok()?)?,
+        at: time(row.get(5).ok()?)?,
+        expires_at: time(row.get(6).ok()?)?,
     })
 }

@@ -1,5 +1,7 @@
 //! The history of alerts: every change of state that one went through.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use model::alert::{Alert, Fingerprint};
 use model::series::Labels;
@@ -40,6 +42,12 @@ impl AlertState {
             Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
         }
+    }
+}
+
+impl fmt::Display for AlertState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

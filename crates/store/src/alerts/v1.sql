@@ -28,12 +28,13 @@ CREATE INDEX transition_at ON transition (at);
 
 CREATE TABLE sent (
     receiver TEXT NOT NULL,
+    channel TEXT NOT NULL,
     group_key TEXT NOT NULL,
     firing TEXT NOT NULL,
     resolved TEXT NOT NULL,
     at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    PRIMARY KEY (receiver, group_key)
+    PRIMARY KEY (receiver, channel, group_key)
 );
 
 CREATE TABLE alert_group (
@@ -43,6 +44,8 @@ CREATE TABLE alert_group (
     began_at INTEGER NOT NULL,
     next_flush INTEGER NOT NULL,
     has_flushed INTEGER NOT NULL,
+    told_at INTEGER,
+    is_escalated INTEGER NOT NULL,
     PRIMARY KEY (receiver, group_key)
 );
 

@@ -11,7 +11,7 @@ use model::series::{Labels, MatchOp, Matcher, STALE_NAN};
 use model::severity::Severity;
 use model::silence::Silence;
 use store::alerts::{
-    AlertState, Alerts, Attempt, Change, GroupState, NewEntry, Options, Outcome, SentLog, Thread,
+    AlertState, Alerts, Attempt, Change, GroupState, NewEntry, Options, Outcome, Sent, Thread,
     Transition,
 };
 use tempfile::TempDir;
@@ -75,8 +75,9 @@ fn everything_is_there_after_a_restart() {
         ..alert("Down", 2)
     };
     let gone = alert("Down", 3);
-    let sent = |key: &str| SentLog {
+    let sent = |key: &str| Sent {
         receiver: "oncall".to_owned(),
+        channel: "slack[0]".to_owned(),
         group_key: key.to_owned(),
         firing: vec![symptom.fingerprint(), Fingerprint(1)],
         resolved: vec![expected.fingerprint()],
@@ -90,6 +91,8 @@ fn everything_is_there_after_a_restart() {
         began_at: at(1),
         next_flush: at(30),
         has_flushed: true,
+        told_at: Some(at(2)),
+        is_escalated: true,
     };
     let matcher = |op, value| Matcher::new("cluster", op, value).expect("a matcher");
     let silence = |id: &str| Silence {
@@ -151,7 +154,11 @@ fn everything_is_there_after_a_restart() {
         alerts.commit(&put).expect("committed");
         let remove = [
             Change::AlertGone(gone.fingerprint()),
-            Change::SentGone { receiver: oncall(), group_key: "b".to_owned() },
+            Change::SentGone {
+                receiver: oncall(),
+                channel: "slack[0]".to_owned(),
+                group_key: "b".to_owned(),
+            },
             Change::GroupGone { receiver: oncall(), group_key: "b".to_owned() },
             Change::SilenceGone("2".to_owned()),
             Change::AckGone(gone.fingerprint()),

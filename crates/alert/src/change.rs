@@ -1,0 +1,3 @@
+//! What deciding changes: what its caller stores before anything is sent.
+
+pub use store::alerts::{AlertState, Change, GroupState, Sent, Transition};

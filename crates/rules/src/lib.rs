@@ -1,3 +1,0 @@
-//! Prometheus' rule files: reading, checking, evaluating, testing.
-
-#![forbid(unsafe_code)]
