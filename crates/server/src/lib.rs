@@ -1,10 +1,12 @@
 //! REST API, exporter, event stream: parse, call, map; no logic.
 //!
-//! `routes` and `prometheus` list what is served. Everything is read from the
+//! `routes`, `prometheus` and `alertmanager` list what is served. Everything is read from the
 //! [`monitor::fleet::Fleet`] and from the history; nothing here asks a member.
 
 #![forbid(unsafe_code)]
 
+mod alertmanager;
+mod changes;
 mod config;
 mod http_stats;
 mod middleware;
@@ -48,19 +50,18 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     config: Config,
-    state: State,
 }
 
 impl Server {
     /// Binds to the configured address.
-    pub async fn bind(config: &Config, state: State) -> Result<Self, Error> {
+    pub async fn bind(config: &Config) -> Result<Self, Error> {
         let host = &config.host;
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let address = format!("{host}:{}", config.port);
         let failed = |source| Error::Listen { address: address.clone(), source };
         let listener = TcpListener::bind(&address).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, local_addr, config: config.clone(), state })
+        Ok(Self { listener, local_addr, config: config.clone() })
     }
 
     /// Where it listens.
@@ -69,9 +70,10 @@ impl Server {
     }
 
     /// Serves until `stop`, then lets running requests end; event streams end at once.
-    pub async fn serve(self, stop: CancellationToken) {
-        let router =
-            routes::router(&self.config, Shared::new(self.state, &self.config.query, stop.clone()));
+    pub async fn serve(self, state: State, stop: CancellationToken) {
+        let is_local = self.local_addr.ip().is_loopback();
+        let shared = Shared::new(state, &self.config.query, is_local, stop.clone());
+        let router = routes::router(&self.config, shared);
         let served = axum::serve(self.listener, router)
             .with_graceful_shutdown(async move { stop.cancelled().await })
             .await;

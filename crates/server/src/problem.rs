@@ -3,11 +3,13 @@
 //! A handler returns a [`Problem`]; [`crate::middleware::render`] writes it out, because only there
 //! the request's ID is known, and there too the bare errors of routing and limits get their body.
 
+use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::changes::NotAllowed;
 use crate::queries::QueryError;
 
 /// What went wrong with a request (RFC 9457).
@@ -48,6 +50,11 @@ impl Problem {
     /// A query parameter that is missing, unknown or malformed.
     pub(crate) fn bad_query(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_query", detail)
+    }
+
+    /// A body that is malformed, or lacks something.
+    pub(crate) fn bad_body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_body", detail)
     }
 
     /// What an error response without a body of its own means.
@@ -104,6 +111,35 @@ impl From<QueryError> for Problem {
             }
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<alert::EngineError> for Problem {
+    fn from(error: alert::EngineError) -> Self {
+        match error {
+            alert::EngineError::Bad(detail) => Self::bad_body(detail),
+            alert::EngineError::Missing(detail) => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+            }
+            alert::EngineError::Unavailable(detail) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "alerts_unavailable", detail)
+            }
+        }
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::of_status(StatusCode::PAYLOAD_TOO_LARGE),
+            _ => Self::bad_body(rejection.body_text()),
+        }
+    }
+}
+
+impl From<NotAllowed> for Problem {
+    fn from(refused: NotAllowed) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "changes_refused", refused.to_string())
     }
 }
 

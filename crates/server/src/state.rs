@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::StatusCode;
 use jiff::Timestamp;
 use model::clock::Clock;
 use monitor::fleet::{ClusterHandle, Fleet};
@@ -13,12 +14,17 @@ use tsdb::Tsdb;
 
 use crate::config::QueryConfig;
 use crate::http_stats::HttpStats;
+use crate::problem::Problem;
 use crate::queries::Queries;
 
 /// Event streams open at the same time; more are refused.
 ///
 /// Each costs a connection and a task for as long as the client likes.
 const MAX_STREAMS: usize = 256;
+
+/// Why there are no alerts.
+pub(crate) const NO_ALERTS: &str = "alerting is switched off, or there is no data directory; see \
+                                    alerts.enabled and data_dir";
 
 /// What the API reads from.
 #[derive(Clone)]
@@ -27,6 +33,8 @@ pub struct State {
     pub fleet: Fleet,
     /// The members' metrics over time; none without a data directory.
     pub history: Option<Tsdb>,
+    /// Alerts and whom they are told; none where alerting is switched off.
+    pub alerts: Option<alert::Engine>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What program this is.
@@ -59,12 +67,20 @@ pub(crate) struct Inner {
     pub(crate) stopping: CancellationToken,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) queries: Queries,
+    /// Whether only programs on this machine reach the API.
+    pub(crate) is_local: bool,
     was_ready: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, query: &QueryConfig, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(
+        state: State,
+        query: &QueryConfig,
+        is_local: bool,
+        stopping: CancellationToken,
+    ) -> Self {
         Self(Arc::new(Inner {
+            is_local,
             queries: Queries::new(state.history.clone(), query, stopping.clone()),
             state,
             http: HttpStats::default(),
@@ -86,6 +102,14 @@ impl Deref for Shared {
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         self.state.clock.now()
+    }
+
+    /// The alerts, where alerting is switched on.
+    pub(crate) fn alerts(&self) -> Result<&alert::Engine, Problem> {
+        self.state
+            .alerts
+            .as_ref()
+            .ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_alerts", NO_ALERTS))
     }
 
     /// The clusters that keep the service from being ready: those never swept.

@@ -22,7 +22,8 @@ pub(crate) fn state(history: Option<Tsdb>) -> State {
     let clock: Arc<dyn model::clock::Clock> = Arc::new(SystemClock);
     let build = BuildInfo { version: "1.2.3", commit: "abc", date: "today", rustc: "rustc" };
     let started_at = SystemClock.now();
-    State { fleet: Fleet::new(Arc::clone(&clock)), history, clock, build, started_at }
+    let fleet = Fleet::new(Arc::clone(&clock));
+    State { fleet, history, alerts: None, clock, build, started_at }
 }
 
 async fn ask(config: &Config, request: Request<Body>) -> Response {
@@ -30,7 +31,7 @@ async fn ask(config: &Config, request: Request<Body>) -> Response {
 }
 
 pub(crate) async fn ask_about(state: State, config: &Config, request: Request<Body>) -> Response {
-    let shared = Shared::new(state, &config.query, CancellationToken::new());
+    let shared = Shared::new(state, &config.query, true, CancellationToken::new());
     routes::router(config, shared).oneshot(request).await.unwrap()
 }
 

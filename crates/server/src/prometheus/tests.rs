@@ -195,9 +195,9 @@ async fn a_client_that_hangs_up_makes_room_for_the_next() {
     let (state, _) = filled(&directory);
     let query = QueryConfig { concurrency: 1, ..QueryConfig::default() };
     let config = Config { port: 0, query, ..Config::default() };
-    let server = Server::bind(&config, state).await.unwrap();
+    let server = Server::bind(&config).await.unwrap();
     let (address, stop) = (server.local_addr(), CancellationToken::new());
-    let serving = tokio::spawn(server.serve(stop.clone()));
+    let serving = tokio::spawn(server.serve(state, stop.clone()));
 
     let ask = async |query: &str| {
         let mut client = TcpStream::connect(address).await.unwrap();

@@ -1,15 +1,20 @@
 //! What is served:
 //!
-//! - `/` links to everything; `/health`, `/livez`, `/readyz`; `/metrics`
+//! - `/` links to everything; `/silences/new` and `/runbooks/{kind}`, which notifications link to;
+//!   `/health`, `/livez`, `/readyz`; `/metrics`
 //! - `/api/v1/clusters`, and below `/api/v1/clusters/{cluster}`: `status`, `leader`,
 //!   `leader/history`, `members`, `members/history`, `findings`, `recommendations`, `capacity`, `events`, `metrics/current`,
 //!   `metrics/latency`, `metrics/history`
 //! - `/api/v1/cluster/…` and `/api/v1/metrics/…`: the same for `?cluster=NAME`, or the only cluster
 //! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
+//! - `/api/v1/alerts`, below it `history`, `notifications`, `{fingerprint}` and its
+//!   `acknowledgement`; `/api/v1/silences`, `/api/v1/receivers`
 //! - `/api/openapi.json`, `/api/docs`
-//! - what [`crate::prometheus`] lists
+//! - what [`crate::prometheus`] and [`crate::alertmanager`] list
 
 mod advice;
+mod alert_history;
+mod alerts;
 mod capacity;
 mod changes;
 mod clusters;
@@ -19,11 +24,13 @@ mod findings;
 mod health;
 mod history;
 mod metrics;
+mod pages;
 mod query;
+mod receivers;
+mod silences;
 mod stream;
 
 use axum::Router;
-use axum::response::Html;
 use axum::routing::get;
 use http::{HeaderName, Method, StatusCode};
 use tower::ServiceBuilder;
@@ -39,7 +46,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::config::Config;
 use crate::state::Shared;
-use crate::{middleware, prometheus};
+use crate::{alertmanager, middleware, prometheus};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -70,6 +77,16 @@ fn limited() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::only_leader))
         .routes(routes!(clusters::only_members))
         .routes(routes!(findings::all))
+        .routes(routes!(alerts::all))
+        .routes(routes!(alerts::of_cluster))
+        .routes(routes!(alerts::one))
+        .routes(routes!(alert_history::transitions))
+        .routes(routes!(alert_history::notifications))
+        .routes(routes!(alerts::acknowledge, alerts::unacknowledge))
+        .routes(routes!(silences::list, silences::make))
+        .routes(routes!(silences::expire))
+        .routes(routes!(receivers::list))
+        .routes(routes!(receivers::test))
         .routes(routes!(events::of_cluster))
         .routes(routes!(events::all))
         .routes(routes!(metrics::current))
@@ -101,10 +118,13 @@ pub(crate) fn router(config: &Config, shared: Shared) -> Router {
         .layer(RequestBodyLimitLayer::new(config.max_body_bytes));
     let docs = SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi());
     limited
-        .route("/", get(index))
+        .route("/", get(pages::index))
+        .route("/silences/new", get(pages::new_silence))
+        .route("/runbooks/{kind}", get(pages::runbook))
         .merge(docs)
         .layer(limits)
         .merge(prometheus::router(config))
+        .merge(alertmanager::router())
         .layer(CompressionLayer::new())
         .merge(streams)
         .fallback(async || StatusCode::NOT_FOUND)
@@ -128,9 +148,4 @@ fn cors(config: &Config) -> CorsLayer {
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::HEAD])
         .expose_headers(request_id)
-}
-
-/// A plain page with the ways in.
-async fn index() -> Html<&'static str> {
-    Html(include_str!("index.html"))
 }

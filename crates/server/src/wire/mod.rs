@@ -5,6 +5,8 @@
 //! left out and never 0.
 
 pub(crate) mod advice;
+pub(crate) mod alert;
+pub(crate) mod alert_history;
 pub(crate) mod capacity;
 pub(crate) mod cluster;
 pub(crate) mod event;

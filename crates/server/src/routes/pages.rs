@@ -1,0 +1,37 @@
+//! Plain pages for people: the ways in, and what notifications link to.
+
+use axum::extract::Path;
+use axum::response::Html;
+use http::StatusCode;
+use model::finding::FindingKind;
+
+use crate::problem::Problem;
+
+/// The ways in.
+pub(super) async fn index() -> Html<&'static str> {
+    Html(include_str!("index.html"))
+}
+
+/// Where a silence is made: what it covers, a form, and the same as a command.
+pub(super) async fn new_silence() -> Html<&'static str> {
+    Html(include_str!("silence.html"))
+}
+
+/// What to do about a kind of finding, also where there is no other documentation at hand.
+pub(super) async fn runbook(Path(kind): Path<String>) -> Result<Html<String>, Problem> {
+    let name = kind.strip_suffix(".md").unwrap_or(&kind);
+    let found = FindingKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+    let found = found.ok_or_else(|| {
+        let detail = format!("there is no runbook {name:?}");
+        Problem::new(StatusCode::NOT_FOUND, "runbook_not_found", detail)
+            .accepting(FindingKind::ALL.map(|kind| kind.as_str().to_owned()))
+    })?;
+    let text = found.runbook_text().replace('&', "&amp;").replace('<', "&lt;");
+    Ok(Html(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{found}</title>\n\
+         <style>:root {{ color-scheme: light dark }} body {{ max-width: 50rem; margin: 2rem auto; \
+         padding: 0 1rem }} pre {{ font: 15px/1.5 ui-monospace, monospace; white-space: pre-wrap }}\
+         </style>\n<pre>{text}</pre>\n</html>\n"
+    )))
+}
