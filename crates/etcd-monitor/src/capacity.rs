@@ -1,6 +1,5 @@
 //! `etcd-monitor capacity`: how long the space of clusters lasts, as a running monitor tells it.
 
-use etcd::{ClientConfig, Connector, HttpTarget, Member};
 use jiff::tz::TimeZone;
 use promql::Unit;
 use serde::Deserialize;
@@ -8,48 +7,10 @@ use serde_json::Value;
 
 use crate::cli::capacity::CapacityFlags;
 use crate::cli::data::Output;
-use crate::cli::exit_code;
 use crate::error::Error as ProgramError;
-use crate::query::address::Address;
 use crate::query::grid::{Align, Grid};
 use crate::query::quantity::humane;
-
-/// An answer has some hundred bytes a member.
-const MAX_ANSWER_BYTES: usize = 16 << 20;
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nobody answers.
-    #[error(
-        "{address} does not answer: {reason}; start etcd-monitor there, or give another one with \
-         --url"
-    )]
-    Connect {
-        /// Who was asked.
-        address: Address,
-        /// Why not.
-        reason: String,
-    },
-    /// The answer is no good one.
-    #[error("{address}: {reason}")]
-    Refused {
-        /// Who was asked.
-        address: Address,
-        /// What it says.
-        reason: String,
-    },
-}
-
-impl Error {
-    /// The exit code that tells scripts what kind of trouble this is.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Connect { .. } => exit_code::CONNECT,
-            Self::Refused { .. } => exit_code::FAILED,
-        }
-    }
-}
+use crate::rest::{self, Api};
 
 #[derive(Deserialize)]
 struct Capacity {
@@ -88,60 +49,32 @@ struct Until {
 
 /// Asks, and says the answer as `flags` want it shown.
 pub fn run(flags: &CapacityFlags) -> Result<String, ProgramError> {
-    // Only an error when it was done before, as by a test that runs twice in a process.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| ProgramError::System("start the runtime", error))?;
-    let answers = runtime.block_on(ask(flags))?;
-    Ok(match flags.output {
-        Output::Json => format!("{:#}\n", Value::from(answers)),
-        Output::Table => {
-            let read = |answer| serde_json::from_value::<Capacity>(answer);
-            let clusters = answers.into_iter().map(read).collect::<Result<Vec<_>, _>>();
-            table(&clusters.map_err(|error| refused(&flags.url, &error.to_string()))?)
-        }
+    rest::run(async {
+        let api = Api::new(&flags.url, flags.timeout)?;
+        let answers = ask(&api, flags.cluster.as_deref()).await?;
+        Ok::<_, rest::Error>(match flags.output {
+            Output::Json => format!("{:#}\n", Value::from(answers)),
+            Output::Table => {
+                let read = |answer| serde_json::from_value::<Capacity>(answer);
+                let clusters = answers.into_iter().map(read).collect::<Result<Vec<_>, _>>();
+                table(&clusters.map_err(|error| api.refused(&error.to_string()))?)
+            }
+        })
     })
 }
 
-async fn ask(flags: &CapacityFlags) -> Result<Vec<Value>, Error> {
-    let connect = |error: &etcd::Error| Error::Connect {
-        address: flags.url.clone(),
-        reason: error.message().to_owned(),
-    };
-    let connector = Connector::new(ClientConfig::default()).map_err(|error| connect(&error))?;
-    let server = connector.member(flags.url.endpoint().clone());
-    let mut names: Vec<String> = flags.cluster.iter().cloned().collect();
+async fn ask(api: &Api, cluster: Option<&str>) -> Result<Vec<Value>, rest::Error> {
+    let mut names: Vec<String> = cluster.map(str::to_owned).into_iter().collect();
     if names.is_empty() {
-        let list = get(&server, flags, "/api/v1/clusters").await?;
+        let list = api.get("/api/v1/clusters").await?;
         let clusters = list["clusters"].as_array().cloned().unwrap_or_default();
         names.extend(clusters.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)));
     }
     let mut answers = Vec::new();
     for name in names {
-        answers.push(get(&server, flags, &format!("/api/v1/clusters/{name}/capacity")).await?);
+        answers.push(api.get(&format!("/api/v1/clusters/{name}/capacity")).await?);
     }
     Ok(answers)
-}
-
-async fn get(server: &Member, flags: &CapacityFlags, path: &str) -> Result<Value, Error> {
-    let page = HttpTarget::of_member(path);
-    let reply = server.http_get(&page, flags.timeout, MAX_ANSWER_BYTES).await.map_err(|error| {
-        let reason = error.message().to_owned();
-        Error::Connect { address: flags.url.clone(), reason }
-    })?;
-    let body: Value = serde_json::from_slice(&reply.body)
-        .map_err(|_| refused(&flags.url, "the answer is not one of etcd-monitor"))?;
-    if reply.status == 200 {
-        return Ok(body);
-    }
-    let detail = body["detail"].as_str().or(body["title"].as_str());
-    Err(refused(&flags.url, detail.unwrap_or("the answer is an error")))
-}
-
-fn refused(address: &Address, reason: &str) -> Error {
-    Error::Refused { address: address.clone(), reason: reason.to_owned() }
 }
 
 fn table(clusters: &[Capacity]) -> String {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::{capacity, data, diagnose, maintenance, query};
+use crate::{alerting, data, diagnose, maintenance, query, rest};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,12 @@ pub enum Error {
     /// A diagnosis tells of trouble, or cannot be made.
     #[error(transparent)]
     Diagnose(#[from] diagnose::error::Error),
-    /// How long the space lasts cannot be told.
+    /// A running etcd-monitor does not answer, or refuses.
     #[error(transparent)]
-    Capacity(#[from] capacity::Error),
+    Rest(#[from] rest::Error),
+    /// Alerts cannot be told or changed, or are bad.
+    #[error(transparent)]
+    Alert(#[from] alerting::command::Error),
     /// A maintenance window cannot be declared, ended or told.
     #[error(transparent)]
     Maintenance(#[from] maintenance::Error),
@@ -71,7 +74,8 @@ impl Error {
             }
             Self::Server(_) | Self::Demo(_) | Self::System(..) => exit_code::CONNECT,
             Self::Diagnose(error) => error.exit_code(),
-            Self::Capacity(error) => error.exit_code(),
+            Self::Rest(error) => error.exit_code(),
+            Self::Alert(error) => error.exit_code(),
             Self::Maintenance(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alerting;
 pub mod app;
 pub mod capacity;
 pub mod cli;
@@ -20,6 +21,7 @@ pub mod logging;
 pub mod maintenance;
 pub mod query;
 pub mod records;
+pub mod rest;
 pub mod version;
 
 /// Writes a line for a person to standard error; a closed one is nobody's loss.

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alert::Engine;
 use jiff::Timestamp;
 use model::clock::{Clock, SystemClock};
 use model::secret::Secret;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
+use crate::alerting::{self, Alerting};
 use crate::cli::flags::RunFlags;
 use crate::cli::values::UserPassword;
 use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
@@ -61,19 +63,25 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let records = open_records(&settings, clock.as_ref())?;
     let sink = history.as_ref().map(History::sink);
     let fleet = Fleet::with_stores(Arc::clone(&clock), records.clone(), sink);
-    let server =
-        Server::bind(&settings.server, state(&fleet, history.as_ref(), &clock, started_at)).await?;
+    let server = Server::bind(&settings.server).await?;
     let url = format!("http://{}", server.local_addr());
+    let alerting = start_alerting(&settings, &url, &clock).await?;
     info!(version = VERSION.version, %url, clusters = settings.clusters.len(), "started");
     console.started(&url, settings.clusters.len());
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let events = fleet.events().subscribe();
+    if let Some(alerting) = &alerting {
+        alerting.feed(&settings.alerts, &fleet, &url, &tasks, &stop);
+    }
     fleet.apply(settings.clusters.clone());
-    tasks.spawn(server.serve(stop.clone()));
+    let alerts = alerting.as_ref().map(|alerting| alerting.engine.clone());
+    let state = state(&fleet, history.as_ref(), alerts, &clock, started_at);
+    tasks.spawn(server.serve(state, stop.clone()));
     if let Some(history) = &history {
         tasks.spawn(history.clone().tidy(Arc::clone(&clock), stop.clone()));
+        tasks.spawn(history.clone().record_own(fleet.clone(), stop.clone()));
     }
     if let Some(records) = records.clone() {
         tasks.spawn(records::retain(records, Arc::clone(&clock), stop.clone()));
@@ -96,6 +104,9 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
         stop.cancel();
         fleet.shutdown().await;
         tasks.wait().await;
+        if let Some(alerting) = alerting {
+            alerting.shutdown().await;
+        }
         if let Some(history) = history {
             history.close().await;
         }
@@ -126,9 +137,21 @@ fn open_records(settings: &Settings, clock: &dyn Clock) -> Result<Option<Records
     Ok(records.transpose()?)
 }
 
+/// None where alerts are switched off, or have no place.
+async fn start_alerting(
+    settings: &Settings,
+    url: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Alerting>, Error> {
+    let directory = settings.data_dir.as_deref().filter(|_| settings.alerts.enabled);
+    let Some(directory) = directory else { return Ok(None) };
+    alerting::start(&settings.alerts, directory, url, Arc::clone(clock)).await.map(Some)
+}
+
 fn state(
     fleet: &Fleet,
     history: Option<&History>,
+    alerts: Option<Engine>,
     clock: &Arc<dyn Clock>,
     started_at: Timestamp,
 ) -> State {
@@ -141,6 +164,7 @@ fn state(
     State {
         fleet: fleet.clone(),
         history: history.map(History::store),
+        alerts,
         clock: Arc::clone(clock),
         build,
         started_at,

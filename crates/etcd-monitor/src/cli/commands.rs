@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 use jiff::Timestamp;
 
+use super::alert::AlertCommand;
 use super::flags::RunFlags;
 use super::{Command, ConfigCommand};
 use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
 use crate::error::Error;
 use crate::version::VERSION;
-use crate::{capacity, data, diagnose, maintenance, query};
+use crate::{alerting, capacity, data, diagnose, maintenance, query};
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
 pub fn run(
@@ -28,6 +29,7 @@ pub fn run(
         Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
         Command::Diagnose(flags) => return diagnose::run(&flags, environment, now, out),
         Command::Capacity(flags) => capacity::run(&flags)?,
+        Command::Alert(command) => return alert(command, out),
         Command::Maintenance(command) => {
             return Ok(maintenance::run(command, environment, now, out)?);
         }
@@ -43,6 +45,13 @@ pub fn run(
         }
         _ => Ok(()),
     }
+}
+
+fn alert(command: AlertCommand, out: &mut dyn Write) -> Result<(), Error> {
+    let answer = alerting::command::run(command)?;
+    let written = out.write_all(answer.text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Error::System("write the answer", error))?;
+    answer.trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
 }
 
 fn check(

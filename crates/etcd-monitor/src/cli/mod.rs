@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::version::VERSION;
 
+pub mod alert;
 pub mod capacity;
 pub mod commands;
 pub mod data;
@@ -17,6 +18,7 @@ pub mod maintenance;
 pub mod query;
 pub mod values;
 
+use alert::AlertCommand;
 use capacity::CapacityFlags;
 use data::DataCommand;
 use diagnose::DiagnoseFlags;
@@ -90,6 +92,9 @@ pub enum Command {
     Diagnose(Box<DiagnoseFlags>),
     /// Tell how long the space of clusters lasts, as a running etcd-monitor knows it.
     Capacity(CapacityFlags),
+    /// See alerts, take care of them, silence them, try receivers out.
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Declare that a cluster is worked on: what the work explains is told for information only.
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),

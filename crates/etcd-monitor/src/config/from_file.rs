@@ -120,5 +120,6 @@ impl Settings {
         for path in in_clusters.chain([&mut self.data_dir]).flatten() {
             *path = directory.join(&*path);
         }
+        self.alerts.resolve_paths(directory);
     }
 }

@@ -9,7 +9,7 @@ use monitor::config::ClusterConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{history, logging, records};
+use crate::{alerting, history, logging, records};
 
 /// The settings of a run; also the shape of the configuration file, apart from its `defaults`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub history: history::Config,
     /// How long records of what happened are kept; a change needs a restart.
     pub records: records::Config,
+    /// What is alerted on, and whom alerts are told; a change needs a restart.
+    pub alerts: alerting::Config,
     /// Where to keep data; a change needs a restart. Default: `$XDG_DATA_HOME/etcd-monitor`, or
     /// `/var/lib/etcd-monitor` for root.
     pub data_dir: Option<PathBuf>,
@@ -54,6 +56,7 @@ impl Settings {
         errors.extend(self.server.validate().into_iter().map(|error| error.within("server")));
         errors.extend(self.history.validate().into_iter().map(|error| error.within("history")));
         errors.extend(self.records.validate().into_iter().map(|error| error.within("records")));
+        errors.extend(self.alerts.validate().into_iter().map(|error| error.within("alerts")));
         errors
     }
 }

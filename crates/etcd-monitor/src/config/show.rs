@@ -12,8 +12,10 @@ use jiff::fmt::friendly::{Designator, SpanPrinter};
 use model::secret::Secret;
 use monitor::config::ClusterConfig;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::Settings;
+use crate::alerting::{self, masked};
 use crate::history;
 
 /// All settings, in the shape and order of the configuration file.
@@ -24,6 +26,7 @@ pub struct ShownSettings<'a> {
     log: ShownLog,
     history: ShownHistory<'a>,
     records: ShownRecords,
+    alerts: ShownAlerts<'a>,
     data_dir: Option<&'a Path>,
 }
 
@@ -135,6 +138,32 @@ struct ShownRecords {
 }
 
 #[derive(Debug, Serialize)]
+struct ShownAlerts<'a> {
+    enabled: bool,
+    external_url: Option<&'a str>,
+    findings: bool,
+    alertmanager_file: Option<&'a Path>,
+    give_up_after: ShownDuration,
+    retention_days: u32,
+    heartbeat: Option<ShownHeartbeat>,
+    slack: Option<Value>,
+    email: Option<Value>,
+    pagerduty: Option<Value>,
+    webhook: Option<Value>,
+    msteams: Option<Value>,
+    msteamsv2: Option<Value>,
+    telegram: Option<Value>,
+    alertmanager: Option<Value>,
+    console: Option<Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownHeartbeat {
+    url: &'static str,
+    interval: ShownDuration,
+}
+
+#[derive(Debug, Serialize)]
 struct ShownLog {
     level: Option<&'static str>,
     format: &'static str,
@@ -154,7 +183,7 @@ impl Serialize for ShownDuration {
 
 impl<'a> From<&'a Settings> for ShownSettings<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let Settings { clusters, server, log, history, records, data_dir } = settings;
+        let Settings { clusters, server, log, history, records, alerts, data_dir } = settings;
         Self {
             clusters: clusters.iter().map(ShownCluster::from).collect(),
             server: ShownServer {
@@ -186,7 +215,36 @@ impl<'a> From<&'a Settings> for ShownSettings<'a> {
                 retention_days: records.retention_days,
                 max_events: records.max_events,
             },
+            alerts: ShownAlerts::from(alerts),
             data_dir: data_dir.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a alerting::Config> for ShownAlerts<'a> {
+    fn from(config: &'a alerting::Config) -> Self {
+        let mut channels = config.channels();
+        let mut channel = |kind: &str| channels.remove(kind).map(|value| masked(&value));
+        Self {
+            enabled: config.enabled,
+            external_url: config.external_url.as_deref(),
+            findings: config.findings,
+            alertmanager_file: config.alertmanager_file.as_deref(),
+            give_up_after: ShownDuration(config.give_up_after),
+            retention_days: config.retention_days,
+            heartbeat: config.heartbeat.as_ref().map(|heartbeat| ShownHeartbeat {
+                url: "***",
+                interval: ShownDuration(heartbeat.interval),
+            }),
+            slack: channel("slack"),
+            email: channel("email"),
+            pagerduty: channel("pagerduty"),
+            webhook: channel("webhook"),
+            msteams: channel("msteams"),
+            msteamsv2: channel("msteamsv2"),
+            telegram: channel("telegram"),
+            alertmanager: channel("alertmanager"),
+            console: channel("console"),
         }
     }
 }
@@ -262,8 +320,6 @@ impl<'a> From<&'a AuthConfig> for ShownAuth<'a> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::config::schema;
 
@@ -296,7 +352,12 @@ mod tests {
     #[test]
     fn every_key_of_the_schema_is_shown() {
         let cluster = ClusterConfig { tls: Some(TlsConfig::default()), ..ClusterConfig::default() };
-        let all = Settings { clusters: vec![cluster], ..Settings::default() };
+        let heartbeat = alerting::Heartbeat {
+            url: "http://switch/1".to_owned().into(),
+            interval: Duration::from_mins(1),
+        };
+        let alerts = alerting::Config { heartbeat: Some(heartbeat), ..alerting::Config::default() };
+        let all = Settings { clusters: vec![cluster], alerts, ..Settings::default() };
         let (mut shown, mut known) = (Vec::new(), Vec::new());
         value_keys(&serde_json::to_value(ShownSettings::from(&all)).unwrap(), "", &mut shown);
         schema_keys(schema::file(), "", &mut known);

@@ -3,12 +3,14 @@
 mod config;
 mod feed;
 mod keep;
+mod own;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::clock::Clock;
+use monitor::fleet::Fleet;
 use monitor::sink::PageSink;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +49,11 @@ impl History {
     /// Takes the pages of the scrapes.
     pub fn sink(&self) -> Arc<dyn PageSink> {
         Arc::clone(&self.feeds) as Arc<dyn PageSink>
+    }
+
+    /// Keeps what we judge of the clusters, as series of our own, until `stop`.
+    pub async fn record_own(self, fleet: Fleet, stop: CancellationToken) {
+        own::record(self.store, fleet, stop).await;
     }
 
     /// Rolls up days that are over and removes what is over age, until `stop`.

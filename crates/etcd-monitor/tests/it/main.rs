@@ -7,6 +7,7 @@
 )]
 #![cfg(unix)]
 
+mod alerts;
 mod config_files;
 mod data;
 mod diagnose;
@@ -14,6 +15,7 @@ mod downsampling;
 mod full_disk;
 mod golden;
 mod history;
+mod hook;
 mod http;
 mod outages;
 mod program;

@@ -1,0 +1,109 @@
+//! Starting alerting, and feeding it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alert::routing::Routing;
+use alert::{Engine, Start};
+use jiff::Timestamp;
+use model::clock::Clock;
+use monitor::fleet::Fleet;
+use store::alerts::{Alerts, Options};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use super::{Config, Routes, feed, heartbeat};
+use crate::error::{Error, Mistakes};
+
+/// Its file within the data directory.
+const FILE: &str = "alerts.db";
+
+/// How often history that is over age is removed.
+const RETAIN_EVERY: Duration = Duration::from_mins(10);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Alerting at work.
+pub(crate) struct Alerting {
+    /// What decides.
+    pub(crate) engine: Engine,
+    stop: CancellationToken,
+}
+
+/// Opens what `data_dir` has, and begins. `url` is where the API is served.
+pub(crate) async fn start(
+    config: &Config,
+    data_dir: &Path,
+    url: &str,
+    clock: Arc<dyn Clock>,
+) -> Result<Alerting, Error> {
+    let routes = Routes::read(config).map_err(|mistakes| {
+        let mistakes = mistakes.into_iter().map(|error| error.within("alerts")).collect();
+        Error::Config(Mistakes { file: None, mistakes })
+    })?;
+    let options = Options { retention: DAY * config.retention_days, ..Options::default() };
+    let store = Alerts::open(&data_dir.join(FILE), options)?;
+    let external_url = config.external_url.clone().unwrap_or_else(|| url.to_owned());
+    // It ends after those that bring alerts, so that their last word is stored.
+    let stop = CancellationToken::new();
+    let start = Start {
+        routing: Routing::new(&routes.tree, &external_url),
+        channels: routes.channels,
+        store,
+        clock,
+        external_url,
+        config_text: routes.text,
+        give_up_after: config.give_up_after,
+    };
+    let engine = Engine::start(start, stop.clone()).await?;
+    Ok(Alerting { engine, stop })
+}
+
+impl Alerting {
+    /// Has findings become alerts, and history go in time, until `stop`.
+    pub(crate) fn feed(
+        &self,
+        config: &Config,
+        fleet: &Fleet,
+        url: &str,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        let external_url = config.external_url.clone().unwrap_or_else(|| url.to_owned());
+        if let Some(heartbeat) = &config.heartbeat
+            && let Ok(channel) = heartbeat::channel(heartbeat)
+        {
+            let (engine, clock) = (self.engine.clone(), Arc::clone(fleet.clock()));
+            let url = external_url.clone();
+            let run = heartbeat::run(heartbeat.clone(), channel, engine, clock, url, stop.clone());
+            tasks.spawn(run);
+        }
+        if config.findings {
+            let engine = self.engine.clone();
+            tasks.spawn(feed::follow(fleet.clone(), engine, external_url, stop.clone()));
+        }
+        tasks.spawn(retain(self.engine.store().clone(), Arc::clone(fleet.clock()), stop.clone()));
+    }
+
+    /// Stores what was decided, lets what is under way end, and stops.
+    pub(crate) async fn shutdown(self) {
+        self.stop.cancel();
+        self.engine.shutdown().await;
+    }
+}
+
+async fn retain(store: Alerts, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        let (store, now): (_, Timestamp) = (store.clone(), clock.now());
+        let removed = tokio::task::spawn_blocking(move || store.retain(now)).await;
+        if let Ok(Err(error)) = removed {
+            warn!(%error, "history of alerts over age cannot be removed");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETAIN_EVERY) => {}
+        }
+    }
+}
