@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod evaluate;
 mod file;
+mod memory;
 pub mod template;
+pub mod testing;
 
 pub use error::RuleError;
+pub use evaluate::{Evaluation, Evaluator};
 pub use file::{AlertRule, Group, Rule, RuleFile, parse};
