@@ -12,3 +12,6 @@ pub mod testing;
 pub use error::RuleError;
 pub use evaluate::{Evaluation, Evaluator};
 pub use file::{AlertRule, Group, Rule, RuleFile, parse};
+
+/// The rules that ship, as a rule file.
+pub const DEFAULT: &str = include_str!("../default.yaml");
