@@ -6,6 +6,7 @@ mod error;
 pub mod evaluate;
 mod file;
 mod memory;
+pub mod replay;
 pub mod template;
 pub mod testing;
 
