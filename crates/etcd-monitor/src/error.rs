@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::{capacity, data, diagnose, maintenance, query};
+use crate::{capacity, data, diagnose, maintenance, query, rule_files};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum Error {
     /// The data directory is not as it should be, or not what was asked for.
     #[error(transparent)]
     Data(#[from] data::error::Error),
+    /// Rules are not well, or could not be tried.
+    #[error(transparent)]
+    Rules(#[from] rule_files::error::Error),
     /// The API cannot be served.
     #[error(transparent)]
     Server(#[from] server::Error),
@@ -75,6 +78,7 @@ impl Error {
             Self::Maintenance(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),
+            Self::Rules(error) => error.exit_code(),
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

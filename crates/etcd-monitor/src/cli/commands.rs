@@ -12,7 +12,7 @@ use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
 use crate::error::Error;
 use crate::version::VERSION;
-use crate::{capacity, data, diagnose, maintenance, query};
+use crate::{capacity, data, diagnose, maintenance, query, rule_files};
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
 pub fn run(
@@ -33,6 +33,7 @@ pub fn run(
         }
         Command::Query(flags) => query::run(*flags, now)?,
         Command::Data(command) => return Ok(data::run(command, environment, now, out)?),
+        Command::Rules(command) => return Ok(rule_files::run(command, environment, now, out)?),
         Command::Completion { shell } => completion(shell),
         Command::Version => format!("etcd-monitor {}\n", *VERSION),
     };

@@ -15,8 +15,10 @@ pub mod diagnose;
 pub mod flags;
 pub mod maintenance;
 pub mod query;
+pub mod rules;
 pub mod values;
 
+use self::rules::RulesCommand;
 use capacity::CapacityFlags;
 use data::DataCommand;
 use diagnose::DiagnoseFlags;
@@ -75,6 +77,8 @@ Examples:
   What the history takes, and a copy of it while it goes on:
     etcd-monitor data stat
     etcd-monitor data backup /backup/etcd-monitor
+  Which alerts would have fired last night:
+    etcd-monitor rules replay --from '12h ago'
   Try it with a local three-member cluster:
     etcd-monitor --demo
 
@@ -98,6 +102,9 @@ pub enum Command {
     /// Look after the data directory: what takes how much, is it sound, copy, export, delete.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Check, test and try out alerting rules, in Prometheus' format.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.
