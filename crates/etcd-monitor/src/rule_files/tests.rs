@@ -1,3 +1,5 @@
+//! What the commands say of good and bad files, and of a history.
+
 use std::time::Duration;
 
 use jiff::SignedDuration;

@@ -1,3 +1,5 @@
+//! States of alerts minute by minute, and what a restart makes of them.
+
 use std::collections::BTreeSet;
 
 use model::series::METRIC_NAME;

@@ -1,3 +1,5 @@
+//! Good and bad rule files.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Templates and what they give.
+
 use super::*;
 
 fn render(text: &str) -> String {

@@ -1,3 +1,5 @@
+//! A test file that holds, and ways in which it does not.
+
 use super::*;
 
 const RULES: &str = "
