@@ -77,6 +77,7 @@ pub(super) fn all() -> FuncMap {
         Ok(Value::Map(Arc::new(named.collect::<BTreeMap<Arc<str>, Value>>())))
     };
     functions.insert("args".into(), Arc::new(args));
+    super::floats::add_to(&mut functions);
     functions
 }
 

@@ -8,6 +8,7 @@ use gotmpl::parse::{DefineNode, Expr, ListNode, Node, Parser};
 use gotmpl::{MissingKey, TemplateError, Value};
 use model::series::Labels;
 
+mod floats;
 pub(crate) mod functions;
 mod humanize;
 mod names;
@@ -61,7 +62,8 @@ impl Template {
         let template = template.funcs(BASE.clone()).parse(&whole);
         let template = template.map_err(|error| position(&error))?;
         let is_function = |name: &str| BASE.contains_key(name) || BUILT_IN.contains(&name);
-        let (list, defines) = tree(&format!("{whole}{LAST}")).map_err(|error| position(&error))?;
+        let (mut list, defines) =
+            tree(&format!("{whole}{LAST}")).map_err(|error| position(&error))?;
         // The parser is content with an `end` too many or too few; then the last action is lost.
         if !ends_with_last(&list) {
             return Err("a block has no {{end}}, or an {{end}} or {{else}} has no block".to_owned());
@@ -69,6 +71,13 @@ impl Template {
         names::Names::new(&is_function).check(&list)?;
         for define in &defines {
             names::Names::new(&is_function).check(&define.body)?;
+        }
+        list.nodes.pop();
+        floats::show_in(&mut list);
+        let mut template = template.add_parse_tree(MAIN, list);
+        for mut define in defines {
+            floats::show_in(&mut define.body);
+            template = template.add_parse_tree(&define.name, define.body);
         }
         Ok(Self { text: text.into(), parsed: Some(Arc::new(template)) })
     }
@@ -96,7 +105,7 @@ impl Template {
                 "ExternalURL" => subject.external_url.to_owned(),
                 "Value" => subject.value,
             };
-            let error = match parsed.execute_to_string(&data) {
+            let error = match parsed.execute_template_to_string(MAIN, &data) {
                 Ok(text) => return Ok(text),
                 Err(error) => error,
             };
@@ -133,6 +142,9 @@ const BUILT_IN: &[&str] = &[
     "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or",
     "print", "printf", "println", "slice", "urlquery",
 ];
+
+/// The name of the text itself among the templates that it defines.
+const MAIN: &str = "the text itself";
 
 /// An action that no template has.
 const LAST: &str = "{{nil \"the last action\"}}";
