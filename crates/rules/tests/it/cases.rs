@@ -41,6 +41,10 @@ groups:
       - alert: Same
         expr: z
         labels: {m: one}
+      - alert: Big
+        expr: z != 0
+        labels: {m: '{{ $value }}'}
+        annotations: {is: '{{ $value }} {{ print $value 1 }} {{ printf "%.1f" $value }} {{ humanize $value }} {{ if true }}{{ $value }}{{ end }}'}
 "#;
 
 /// The series of every test.
@@ -146,6 +150,22 @@ pub(crate) const TESTS: &[(&str, &str)] = &[
     (
         "not a number",
         "raw\n    interval: 1m\n    input_series: [{series: 'q', values: 'NaN NaN'}]\n    promql_expr_test: [{expr: 'q', eval_time: 1m, exp_samples: [{labels: q, value: .nan}]}]\n",
+    ),
+    (
+        "large number",
+        "raw\n    interval: 1m\n    input_series: [{series: z, values: '1234567'}]\n    alert_rule_test: [{eval_time: 0m, alertname: Big, exp_alerts: [{exp_labels: {m: '1.234567e+06'}, exp_annotations: {is: '1.234567e+06 1.234567e+06 1 1234567.0 1.235M 1.234567e+06'}}]}]\n",
+    ),
+    (
+        "small number",
+        "raw\n    interval: 1m\n    input_series: [{series: z, values: '0.0000125'}]\n    alert_rule_test: [{eval_time: 0m, alertname: Big, exp_alerts: [{exp_labels: {m: '1.25e-05'}, exp_annotations: {is: '1.25e-05 1.25e-05 1 0.0 12.5u 1.25e-05'}}]}]\n",
+    ),
+    (
+        "plain number",
+        "raw\n    interval: 1m\n    input_series: [{series: z, values: '123456'}]\n    alert_rule_test: [{eval_time: 0m, alertname: Big, exp_alerts: [{exp_labels: {m: '123456'}, exp_annotations: {is: '123456 123456 1 123456.0 123.5k 123456'}}]}]\n",
+    ),
+    (
+        "large number written out",
+        "raw\n    interval: 1m\n    input_series: [{series: z, values: '1234567'}]\n    alert_rule_test: [{eval_time: 0m, alertname: Big, exp_alerts: [{exp_labels: {m: '1234567'}, exp_annotations: {is: '1234567 1234567 1 1234567.0 1.235M 1234567'}}]}]\n",
     ),
 ];
 
