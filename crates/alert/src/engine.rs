@@ -98,10 +98,17 @@ impl Engine {
     ///
     /// # Errors
     /// What was stored cannot be read.
-    pub async fn start(start: Start, stop: CancellationToken) -> Result<Self, store::Error> {
+    ///
+    /// Gives back what rules remember beside it.
+    pub async fn start(
+        start: Start,
+        stop: CancellationToken,
+    ) -> Result<(Self, Vec<RuleAlert>), store::Error> {
         let store = start.store.clone();
         let saved = tokio::task::spawn_blocking(move || store.load()).await;
-        let saved = saved.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let mut saved =
+            saved.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let of_rules = std::mem::take(&mut saved.rule_alerts);
         let now = start.clock.now();
         let core = Core::new(Arc::new(start.routing), saved.into(), now);
         let (commands, receiver) = mpsc::channel(COMMANDS);
@@ -125,7 +132,7 @@ impl Engine {
         let work =
             Work { inner: Arc::clone(&inner), receiver, given_up, stop, unstored: Vec::new() };
         tokio::spawn(work.run());
-        Ok(Self { inner })
+        Ok((Self { inner }, of_rules))
     }
 
     /// Takes alerts as their sources tell them now; returns when what follows from them is stored.
@@ -136,11 +143,12 @@ impl Engine {
         self.ask(|reply| Command::Receive(alerts, reply)).await
     }
 
-    /// Stores what rules remember, and takes the alerts that follow from it, together.
+    /// Stores what the rules of a group remember, where that changed, and takes the alerts that
+    /// follow from it, together.
     pub async fn receive_of_rules(
         &self,
         group: String,
-        remembered: Vec<RuleAlert>,
+        remembered: Option<Vec<RuleAlert>>,
         alerts: Vec<Alert>,
     ) -> Result<(), EngineError> {
         self.ask(|reply| Command::Rules { group, remembered, alerts, reply }).await

@@ -14,6 +14,7 @@ mod problem;
 mod prometheus;
 mod queries;
 mod routes;
+pub mod rules;
 mod state;
 mod wire;
 

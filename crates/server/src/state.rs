@@ -16,6 +16,7 @@ use crate::config::QueryConfig;
 use crate::http_stats::HttpStats;
 use crate::problem::Problem;
 use crate::queries::Queries;
+use crate::rules::Rules;
 
 /// Event streams open at the same time; more are refused.
 ///
@@ -35,6 +36,8 @@ pub struct State {
     pub history: Option<Tsdb>,
     /// Alerts and whom they are told; none where alerting is switched off.
     pub alerts: Option<alert::Engine>,
+    /// The rules that are evaluated; empty where there are none.
+    pub rules: Rules,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What program this is.

@@ -39,7 +39,7 @@ pub(super) enum Command {
     Receive(Vec<Alert>, Reply<()>),
     Rules {
         group: String,
-        remembered: Vec<RuleAlert>,
+        remembered: Option<Vec<RuleAlert>>,
         alerts: Vec<Alert>,
         reply: Reply<()>,
     },
@@ -121,7 +121,7 @@ impl Work {
             }
             Command::Rules { group, remembered, alerts, reply } => {
                 core.receive(alerts, now);
-                changes.push(Change::RuleAlertsOf { group, alerts: remembered });
+                changes.extend(remembered.map(|alerts| Change::RuleAlertsOf { group, alerts }));
                 answers.push(answer(reply, ()));
             }
             Command::PutSilence(silence, new_id, reply) => {

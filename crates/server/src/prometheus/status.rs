@@ -1,6 +1,7 @@
 //! What Grafana asks a Prometheus about itself.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
+use serde::Deserialize;
 use serde_json::json;
 use tsdb::Metric;
 
@@ -55,12 +56,30 @@ pub(super) async fn metadata(
     Ok(answer.await?)
 }
 
-/// There are no rules.
-pub(super) async fn rules() -> Success {
-    Success::of_data(&json!({"groups": []}))
+/// Which rules.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RulesQuery {
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
-/// Without rules there are no alerts of rules.
-pub(super) async fn alerts() -> Success {
-    Success::of_data(&json!({"alerts": []}))
+/// The rules that are evaluated, and their alerts.
+pub(super) async fn rules(
+    State(shared): State<Shared>,
+    Query(query): Query<RulesQuery>,
+) -> Result<Success, Failure> {
+    let alerting = match query.kind.as_deref() {
+        None | Some("") => None,
+        Some("alert") => Some(true),
+        Some("record") => Some(false),
+        Some(other) => {
+            return Err(Failure::parameter("type", &format!("not supported value {other:?}")));
+        }
+    };
+    Ok(Success::of_data(&shared.state.rules.groups(alerting)))
+}
+
+/// The alerts of rules that are pending or firing.
+pub(super) async fn alerts(State(shared): State<Shared>) -> Success {
+    Success::of_data(&shared.state.rules.alerts())
 }
