@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::{alerting, data, diagnose, maintenance, query, rest};
+use crate::{alerting, data, diagnose, maintenance, query, rest, rule_files};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum Error {
     /// The data directory is not as it should be, or not what was asked for.
     #[error(transparent)]
     Data(#[from] data::error::Error),
+    /// Rules are not well, or could not be tried.
+    #[error(transparent)]
+    Rules(#[from] rule_files::error::Error),
     /// The API cannot be served.
     #[error(transparent)]
     Server(#[from] server::Error),
@@ -79,6 +82,7 @@ impl Error {
             Self::Maintenance(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),
+            Self::Rules(error) => error.exit_code(),
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

@@ -3,7 +3,8 @@
 //! [`cli`] parses what the user typed, [`config`] composes it with the configuration file into
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
 //! tells a person what happens. [`query`] and [`capacity`] ask a running one, [`data`] looks after what it keeps, and
-//! [`diagnose`] looks at clusters for a while and reports; [`maintenance`] tells it what to expect.
+//! [`diagnose`] looks at clusters for a while and reports; [`maintenance`] tells it what to expect;
+//! [`rule_files`] checks, tests and tries out rules.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod maintenance;
 pub mod query;
 pub mod records;
 pub mod rest;
+pub mod rule_files;
 pub mod version;
 
 /// Writes a line for a person to standard error; a closed one is nobody's loss.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Routes, heartbeat};
+use super::{Routes, heartbeat, rules};
 
 /// What is alerted on, and whom alerts are told.
 ///
@@ -25,6 +25,14 @@ pub struct Config {
     pub external_url: Option<String>,
     /// Whether each open finding is an alert by itself.
     pub findings: bool,
+    /// Whether the rules that come with the program are evaluated (see `etcd-monitor rules default`).
+    pub default_rules: bool,
+    /// Files of rules in Prometheus' format; `*` in a file name stands for anything.
+    pub rule_files: Vec<PathBuf>,
+    /// How often groups of rules are evaluated that do not say it themselves.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "String")]
+    pub evaluation_interval: Duration,
     /// An `alertmanager.yml` with routes and receivers, as it is; then no channel may be given here.
     pub alertmanager_file: Option<PathBuf>,
     /// How long a notification is tried until it is given up, and that is told in another way.
@@ -93,6 +101,9 @@ impl Default for Config {
             enabled: true,
             external_url: None,
             findings: true,
+            default_rules: true,
+            rule_files: Vec::new(),
+            evaluation_interval: Duration::from_secs(15),
             alertmanager_file: None,
             give_up_after: Duration::from_hours(24),
             retention_days: 730,
@@ -130,7 +141,7 @@ impl Config {
 
     /// Relative paths, those within channels too, are relative to `directory`.
     pub(crate) fn resolve_paths(&mut self, directory: &Path) {
-        if let Some(path) = &mut self.alertmanager_file {
+        for path in self.rule_files.iter_mut().chain(self.alertmanager_file.as_mut()) {
             *path = directory.join(&*path);
         }
         let channels = [
@@ -159,6 +170,7 @@ impl Config {
             }
         };
         let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
+        between("evaluation_interval", self.evaluation_interval, second, Duration::from_hours(1));
         between("give_up_after", self.give_up_after, Duration::from_mins(1), 30 * day);
         if let Some(heartbeat) = &self.heartbeat {
             between("heartbeat.interval", heartbeat.interval, second, day);
@@ -186,6 +198,7 @@ impl Config {
             return errors;
         }
         errors.extend(Routes::read(self).err().unwrap_or_default());
+        errors.extend(rules::read(self).err().unwrap_or_default());
         let heartbeat = self.heartbeat.as_ref().map(heartbeat::channel);
         errors.extend(heartbeat.and_then(Result::err).unwrap_or_default());
         errors

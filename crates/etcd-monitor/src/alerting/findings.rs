@@ -128,6 +128,7 @@ fn alert(
         ("member", member.map_or("", |member| &member.name)),
         ("instance", member.map_or("", |member| &member.endpoint)),
         ("about", &finding.about),
+        ("expected", if finding.expected.is_some() { "true" } else { "" }),
     ]);
     let lines = |texts: &[String]| texts.join("\n");
     let evidence: Vec<String> = finding

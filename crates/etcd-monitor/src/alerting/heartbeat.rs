@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use alert::Engine;
 use alert::delivery::{Deliver as _, Heartbeat as Beats};
 use alert::engine::Prepared;
 use jiff::Timestamp;
@@ -32,11 +31,11 @@ pub(crate) fn channel(config: &Heartbeat) -> Result<Prepared, Vec<ConfigError>> 
     })
 }
 
-/// Asks it until `stop`, as often as `config` says, while `engine` decides and delivers.
+/// Asks it until `stop`, as often as `config` says, while `is_alive`.
 pub(crate) async fn run(
     config: Heartbeat,
     channel: Prepared,
-    engine: Engine,
+    is_alive: impl Fn() -> bool + Send,
     clock: Arc<dyn Clock>,
     external_url: String,
     stop: CancellationToken,
@@ -47,7 +46,7 @@ pub(crate) async fn run(
         let channel = channel.clone();
         async move { channel.deliver(&notification, None).await.map(|_| ()) }
     };
-    Beats::default().run(config.interval, || engine.is_alive(), beat, stop).await;
+    Beats::default().run(config.interval, is_alive, beat, stop).await;
 }
 
 fn notification(since: Timestamp, now: Timestamp, external_url: &str) -> Notification {

@@ -2,15 +2,19 @@
 
 pub mod command;
 mod config;
+mod explain;
 mod feed;
 mod findings;
 mod globbed;
 mod heartbeat;
 mod masked;
 mod routes;
+mod rules;
+mod shown_rules;
 mod start;
 
 pub use config::{Config, Heartbeat};
+pub(crate) use explain::text as explained;
 pub(crate) use globbed::globbed;
 pub(crate) use masked::masked;
 pub(crate) use routes::Routes;

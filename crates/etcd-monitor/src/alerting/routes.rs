@@ -14,9 +14,11 @@ use super::{globbed, masked};
 /// The largest file that is read, bytes.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// What a rule says of the same trouble as a finding is not told while that is: the alert of the
-/// finding is at least as severe.
-const TOLD_BY_FINDINGS: [(&str, &str); 2] = [
+/// What a rule says of the same trouble as a finding is not told while that is open: the alert of the
+/// finding is at least as severe, or explained.
+const TOLD_BY_FINDINGS: [(&str, &str); 3] = [
+    // What maintenance explains is no more news when a rule says it.
+    (r#"{source="finding", expected="true"}"#, r#"{source!="finding", finding!=""}"#),
     (r#"{source="finding", severity="critical"}"#, r#"{source!="finding", finding!=""}"#),
     (
         r#"{source="finding", severity="warning"}"#,
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn without_any_channel_nobody_is_told_and_all_is_well() {
         let routes = Routes::read(&config(json!({})));
-        assert!(routes.is_ok_and(|routes| routes.tree.inhibit_rules.len() == 2));
+        assert!(routes.is_ok_and(|routes| routes.tree.inhibit_rules.len() == 3));
     }
 
     #[test]

@@ -8,12 +8,16 @@ use alert::routing::Routing;
 use alert::{Engine, Start};
 use jiff::Timestamp;
 use model::clock::Clock;
+use model::config_error::ConfigError;
 use monitor::fleet::Fleet;
+use server::rules::Rules as Shown;
 use store::alerts::{Alerts, Options};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
+use tsdb::Tsdb;
 
+use super::rules::{self, Pulse, Rules, Surroundings};
 use super::{Config, Routes, feed, heartbeat};
 use crate::error::{Error, Mistakes};
 
@@ -30,19 +34,22 @@ pub(crate) struct Alerting {
     /// What decides.
     pub(crate) engine: Engine,
     stop: CancellationToken,
+    /// None where there is no history to evaluate over.
+    rules: Option<Rules>,
+    pulse: Option<Pulse>,
 }
 
 /// Opens what `data_dir` has, and begins. `url` is where the API is served.
 pub(crate) async fn start(
     config: &Config,
     data_dir: &Path,
+    history: Option<Tsdb>,
     url: &str,
     clock: Arc<dyn Clock>,
+    shown: Shown,
 ) -> Result<Alerting, Error> {
-    let routes = Routes::read(config).map_err(|mistakes| {
-        let mistakes = mistakes.into_iter().map(|error| error.within("alerts")).collect();
-        Error::Config(Mistakes { file: None, mistakes })
-    })?;
+    let routes = Routes::read(config).map_err(mistakes)?;
+    let groups = rules::read(config).map_err(mistakes)?;
     let options = Options { retention: DAY * config.retention_days, ..Options::default() };
     let store = Alerts::open(&data_dir.join(FILE), options)?;
     let external_url = config.external_url.clone().unwrap_or_else(|| url.to_owned());
@@ -52,19 +59,33 @@ pub(crate) async fn start(
         routing: Routing::new(&routes.tree, &external_url),
         channels: routes.channels,
         store,
-        clock,
-        external_url,
+        clock: Arc::clone(&clock),
+        external_url: external_url.clone(),
         config_text: routes.text,
         give_up_after: config.give_up_after,
     };
-    let engine = Engine::start(start, stop.clone()).await?;
-    Ok(Alerting { engine, stop })
+    let (engine, saved) = Engine::start(start, stop.clone()).await?;
+    let rules = match history {
+        Some(store) => {
+            let engine = engine.clone();
+            let around = Surroundings { store, engine, clock, external_url, shown };
+            Some(Rules::start(config, groups, saved, around).await)
+        }
+        None => None,
+    };
+    let pulse = rules.as_ref().map(Rules::pulse);
+    Ok(Alerting { engine, stop, rules, pulse })
+}
+
+fn mistakes(mistakes: Vec<ConfigError>) -> Error {
+    let mistakes = mistakes.into_iter().map(|error| error.within("alerts")).collect();
+    Error::Config(Mistakes { file: None, mistakes })
 }
 
 impl Alerting {
     /// Has findings become alerts, and history go in time, until `stop`.
     pub(crate) fn feed(
-        &self,
+        &mut self,
         config: &Config,
         fleet: &Fleet,
         url: &str,
@@ -77,8 +98,13 @@ impl Alerting {
         {
             let (engine, clock) = (self.engine.clone(), Arc::clone(fleet.clock()));
             let url = external_url.clone();
-            let run = heartbeat::run(heartbeat.clone(), channel, engine, clock, url, stop.clone());
-            tasks.spawn(run);
+            let pulse = self.pulse.clone();
+            let is_alive = move || engine.is_alive() && pulse.as_ref().is_none_or(Pulse::is_alive);
+            let heartbeat = heartbeat.clone();
+            tasks.spawn(heartbeat::run(heartbeat, channel, is_alive, clock, url, stop.clone()));
+        }
+        if let Some(rules) = self.rules.take() {
+            tasks.spawn(rules.run(stop.clone()));
         }
         if config.findings {
             let engine = self.engine.clone();

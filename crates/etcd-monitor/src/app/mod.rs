@@ -17,11 +17,13 @@ use jiff::Timestamp;
 use model::clock::{Clock, SystemClock};
 use model::secret::Secret;
 use monitor::fleet::Fleet;
+use server::rules::Rules;
 use server::{BuildInfo, Server, State};
 use store::Records;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
+use tsdb::Tsdb;
 
 use crate::alerting::{self, Alerting};
 use crate::cli::flags::RunFlags;
@@ -65,19 +67,21 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let fleet = Fleet::with_stores(Arc::clone(&clock), records.clone(), sink);
     let server = Server::bind(&settings.server).await?;
     let url = format!("http://{}", server.local_addr());
-    let alerting = start_alerting(&settings, &url, &clock).await?;
+    let rules = Rules::default();
+    let store = history.as_ref().map(History::store);
+    let mut alerting = start_alerting(&settings, store, &url, &clock, &rules).await?;
     info!(version = VERSION.version, %url, clusters = settings.clusters.len(), "started");
     console.started(&url, settings.clusters.len());
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let events = fleet.events().subscribe();
-    if let Some(alerting) = &alerting {
+    if let Some(alerting) = &mut alerting {
         alerting.feed(&settings.alerts, &fleet, &url, &tasks, &stop);
     }
     fleet.apply(settings.clusters.clone());
     let alerts = alerting.as_ref().map(|alerting| alerting.engine.clone());
-    let state = state(&fleet, history.as_ref(), alerts, &clock, started_at);
+    let state = state(&fleet, history.as_ref(), alerts, rules, &clock, started_at);
     tasks.spawn(server.serve(state, stop.clone()));
     if let Some(history) = &history {
         tasks.spawn(history.clone().tidy(Arc::clone(&clock), stop.clone()));
@@ -140,18 +144,22 @@ fn open_records(settings: &Settings, clock: &dyn Clock) -> Result<Option<Records
 /// None where alerts are switched off, or have no place.
 async fn start_alerting(
     settings: &Settings,
+    history: Option<Tsdb>,
     url: &str,
     clock: &Arc<dyn Clock>,
+    rules: &Rules,
 ) -> Result<Option<Alerting>, Error> {
     let directory = settings.data_dir.as_deref().filter(|_| settings.alerts.enabled);
     let Some(directory) = directory else { return Ok(None) };
-    alerting::start(&settings.alerts, directory, url, Arc::clone(clock)).await.map(Some)
+    let (clock, rules) = (Arc::clone(clock), rules.clone());
+    alerting::start(&settings.alerts, directory, history, url, clock, rules).await.map(Some)
 }
 
 fn state(
     fleet: &Fleet,
     history: Option<&History>,
     alerts: Option<Engine>,
+    rules: Rules,
     clock: &Arc<dyn Clock>,
     started_at: Timestamp,
 ) -> State {
@@ -165,6 +173,7 @@ fn state(
         fleet: fleet.clone(),
         history: history.map(History::store),
         alerts,
+        rules,
         clock: Arc::clone(clock),
         build,
         started_at,

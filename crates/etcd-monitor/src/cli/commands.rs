@@ -8,12 +8,13 @@ use jiff::Timestamp;
 
 use super::alert::AlertCommand;
 use super::flags::RunFlags;
+use super::routes::RoutesCommand;
 use super::{Command, ConfigCommand};
 use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
-use crate::error::Error;
+use crate::error::{Error, Mistakes};
 use crate::version::VERSION;
-use crate::{alerting, capacity, data, diagnose, maintenance, query};
+use crate::{alerting, capacity, data, diagnose, maintenance, query, rule_files};
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
 pub fn run(
@@ -29,12 +30,14 @@ pub fn run(
         Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
         Command::Diagnose(flags) => return diagnose::run(&flags, environment, now, out),
         Command::Capacity(flags) => capacity::run(&flags)?,
+        Command::Routes(command) => routes(command, environment, now)?,
         Command::Alert(command) => return alert(command, out),
         Command::Maintenance(command) => {
             return Ok(maintenance::run(command, environment, now, out)?);
         }
         Command::Query(flags) => query::run(*flags, now)?,
         Command::Data(command) => return Ok(data::run(command, environment, now, out)?),
+        Command::Rules(command) => return Ok(rule_files::run(command, environment, now, out)?),
         Command::Completion { shell } => completion(shell),
         Command::Version => format!("etcd-monitor {}\n", *VERSION),
     };
@@ -45,6 +48,23 @@ pub fn run(
         }
         _ => Ok(()),
     }
+}
+
+fn routes(
+    command: RoutesCommand,
+    environment: &dyn Environment,
+    now: Timestamp,
+) -> Result<String, Error> {
+    let RoutesCommand::Test { labels, config, alertmanager_file } = command;
+    let alerts = if config.is_some() {
+        let run = RunFlags { config, ..RunFlags::default() };
+        compose(&run, environment, now)?.alerts
+    } else {
+        alerting::Config { alertmanager_file, ..alerting::Config::default() }
+    };
+    let read = alerting::Routes::read(&alerts);
+    let routes = read.map_err(|mistakes| Mistakes { file: None, mistakes })?;
+    Ok(alerting::explained(&routes, &model::series::Labels::new(labels)))
 }
 
 fn alert(command: AlertCommand, out: &mut dyn Write) -> Result<(), Error> {

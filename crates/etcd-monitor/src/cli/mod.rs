@@ -16,8 +16,11 @@ pub mod diagnose;
 pub mod flags;
 pub mod maintenance;
 pub mod query;
+pub mod routes;
+pub mod rules;
 pub mod values;
 
+use self::rules::RulesCommand;
 use alert::AlertCommand;
 use capacity::CapacityFlags;
 use data::DataCommand;
@@ -25,6 +28,7 @@ use diagnose::DiagnoseFlags;
 use flags::RunFlags;
 use maintenance::MaintenanceCommand;
 use query::QueryFlags;
+use routes::RoutesCommand;
 
 /// Exit codes. `0` is well; the arguments' own code is etcdctl's.
 pub mod exit_code {
@@ -77,6 +81,8 @@ Examples:
   What the history takes, and a copy of it while it goes on:
     etcd-monitor data stat
     etcd-monitor data backup /backup/etcd-monitor
+  Which alerts would have fired last night:
+    etcd-monitor rules replay --from '12h ago'
   Try it with a local three-member cluster:
     etcd-monitor --demo
 
@@ -95,6 +101,9 @@ pub enum Command {
     /// See alerts, take care of them, silence them, try receivers out.
     #[command(subcommand)]
     Alert(AlertCommand),
+    /// See where alerts would go.
+    #[command(subcommand)]
+    Routes(RoutesCommand),
     /// Declare that a cluster is worked on: what the work explains is told for information only.
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),
@@ -103,6 +112,9 @@ pub enum Command {
     /// Look after the data directory: what takes how much, is it sound, copy, export, delete.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Check, test and try out alerting rules, in Prometheus' format.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

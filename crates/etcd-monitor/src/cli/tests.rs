@@ -98,6 +98,18 @@ fn help_of_data_is_the_golden_text() {
 }
 
 #[test]
+fn help_of_rules_is_the_golden_text() {
+    let rules = command().find_subcommand("rules").cloned().unwrap();
+    let mut text = help_of(rules.clone().bin_name("etcd-monitor rules"));
+    for command in rules.get_subcommands() {
+        let name = format!("etcd-monitor rules {}", command.get_name());
+        let help = help_of(command.clone().bin_name(&name));
+        text.extend(["\n\n-- ", &name, "\n", &help]);
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn commands_parse() {
     for arguments in [
         &["config", "check", "file.yaml"][..],
@@ -109,6 +121,10 @@ fn commands_parse() {
         &["data", "stat", "-o", "json"],
         &["data", "export", "--match", "up", "--from", "1d ago", "-o", "file"],
         &["data", "delete-series", "up", "{cluster='old'}", "--yes", "--data-dir", "d"],
+        &["rules", "check", "a.yaml", "b.yaml"],
+        &["rules", "test", "a.yaml"],
+        &["rules", "default"],
+        &["rules", "replay", "--from", "1d ago", "--to", "now", "--interval", "1m", "-o", "json"],
         &["completion", "zsh"],
         &["version"],
     ] {

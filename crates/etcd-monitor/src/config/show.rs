@@ -4,7 +4,7 @@
 //! print a secret by accident. A test compares the keys with the schema, so none is forgotten.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcd::{AuthConfig, TlsConfig};
@@ -142,6 +142,9 @@ struct ShownAlerts<'a> {
     enabled: bool,
     external_url: Option<&'a str>,
     findings: bool,
+    default_rules: bool,
+    rule_files: &'a [PathBuf],
+    evaluation_interval: ShownDuration,
     alertmanager_file: Option<&'a Path>,
     give_up_after: ShownDuration,
     retention_days: u32,
@@ -229,6 +232,9 @@ impl<'a> From<&'a alerting::Config> for ShownAlerts<'a> {
             enabled: config.enabled,
             external_url: config.external_url.as_deref(),
             findings: config.findings,
+            default_rules: config.default_rules,
+            rule_files: &config.rule_files,
+            evaluation_interval: ShownDuration(config.evaluation_interval),
             alertmanager_file: config.alertmanager_file.as_deref(),
             give_up_after: ShownDuration(config.give_up_after),
             retention_days: config.retention_days,

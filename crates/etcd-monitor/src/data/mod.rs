@@ -67,6 +67,11 @@ pub fn run(
     }
 }
 
+/// The history in the data directory that is meant.
+pub(crate) fn history(location: Location, environment: &dyn Environment) -> Result<PathBuf, Error> {
+    Place::find(location, environment).map(|place| place.history)
+}
+
 impl Place {
     fn find(location: Location, environment: &dyn Environment) -> Result<Self, Error> {
         let data_dir = location.data_dir.or_else(|| default_data_dir(environment));

@@ -19,6 +19,7 @@ use tsdb::Tsdb;
 
 pub use config::{Config, Keep};
 use feed::Feeds;
+pub(crate) use own::SeriesSets;
 
 /// Its directory within the data directory.
 pub const DIRECTORY: &str = "history";

@@ -53,7 +53,7 @@ const DESCRIPTIONS: [(&str, Kind, &str); 9] = [
 
 /// Writes whole sets of series; what a set had and has no longer ends with a stale marker.
 #[derive(Debug)]
-struct SeriesSets {
+pub(crate) struct SeriesSets {
     store: Tsdb,
     sets: Mutex<HashMap<String, Set>>,
 }
@@ -65,13 +65,13 @@ struct Set {
 }
 
 impl SeriesSets {
-    fn new(store: Tsdb) -> Self {
+    pub(crate) fn new(store: Tsdb) -> Self {
         Self { store, sets: Mutex::default() }
     }
 
     /// Appends `samples`, all that the set `name` has at `at`. `labels` are those of all of them;
     /// they must stay the same.
-    fn append(
+    pub(crate) fn append(
         &self,
         name: &str,
         labels: &Labels,

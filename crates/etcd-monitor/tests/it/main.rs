@@ -25,4 +25,5 @@ mod query;
 mod records;
 mod refusals;
 mod reloading;
+mod rules;
 mod stopping;
