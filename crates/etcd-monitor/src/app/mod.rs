@@ -76,10 +76,11 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let events = fleet.events().subscribe();
+    fleet.apply(settings.clusters.clone());
+    // After the clusters are known: what is known of others is over.
     if let Some(alerting) = &mut alerting {
         alerting.feed(&settings.alerts, &fleet, &url, &tasks, &stop);
     }
-    fleet.apply(settings.clusters.clone());
     let alerts = alerting.as_ref().map(|alerting| alerting.engine.clone());
     let state = state(&fleet, history.as_ref(), alerts, rules, &clock, started_at);
     tasks.spawn(server.serve(state, stop.clone()));
