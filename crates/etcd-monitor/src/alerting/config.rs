@@ -25,7 +25,8 @@ pub struct Config {
     pub external_url: Option<String>,
     /// Whether each open finding is an alert by itself.
     pub findings: bool,
-    /// Whether the rules that come with the program are evaluated (see `etcd-monitor rules default`).
+    /// Whether the rules that come with the program are evaluated (see `etcd-monitor rules default`);
+    /// with `findings`, only those that say what no finding does.
     pub default_rules: bool,
     /// Files of rules in Prometheus' format; `*` in a file name stands for anything.
     pub rule_files: Vec<PathBuf>,

@@ -124,7 +124,7 @@ fn alert(
         SOURCE,
         ("finding", finding.kind.as_str()),
         ("severity", finding.severity.as_str()),
-        ("cluster", if is_own { "" } else { cluster }),
+        ("cluster", cluster),
         ("member", member.map_or("", |member| &member.name)),
         ("instance", member.map_or("", |member| &member.endpoint)),
         ("about", &finding.about),
