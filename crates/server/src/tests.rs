@@ -50,6 +50,17 @@ pub(crate) async fn json(response: Response) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn pages_have_no_script_within_since_the_policy_forbids_it() {
+    for path in ["/", "/silences/new", "/runbooks/member_down"] {
+        let page = text(get(path).await).await;
+        assert!(!page.contains("<script>"), "{path}");
+    }
+    assert!(text(get("/silences/new").await).await.contains(r#"src="/silences/new.js""#));
+    let script = get("/silences/new.js").await;
+    assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
+}
+
+#[tokio::test]
 async fn a_monitor_without_clusters_is_alive() {
     for path in ["/health", "/livez", "/readyz", "/", "/api/v1/clusters", "/api/openapi.json"] {
         let response = get(path).await;

@@ -120,6 +120,7 @@ pub(crate) fn router(config: &Config, shared: Shared) -> Router {
     limited
         .route("/", get(pages::index))
         .route("/silences/new", get(pages::new_silence))
+        .route("/silences/new.js", get(pages::new_silence_script))
         .route("/runbooks/{kind}", get(pages::runbook))
         .merge(docs)
         .layer(limits)

@@ -1,8 +1,9 @@
 //! Plain pages for people: the ways in, and what notifications link to.
 
 use axum::extract::Path;
-use axum::response::Html;
+use axum::response::{Html, IntoResponse};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use model::finding::FindingKind;
 
 use crate::problem::Problem;
@@ -15,6 +16,11 @@ pub(super) async fn index() -> Html<&'static str> {
 /// Where a silence is made: what it covers, a form, and the same as a command.
 pub(super) async fn new_silence() -> Html<&'static str> {
     Html(include_str!("silence.html"))
+}
+
+/// The script of that page.
+pub(super) async fn new_silence_script() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("silence.js"))
 }
 
 /// What to do about a kind of finding, also where there is no other documentation at hand.
