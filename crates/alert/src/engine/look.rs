@@ -27,6 +27,11 @@ impl Engine {
         views
     }
 
+    /// How many alerts are kept, those that are over and not yet told among them.
+    pub fn count(&self) -> usize {
+        self.inner.core().alerts().count()
+    }
+
     /// The groups that have alerts that are on, in order of receivers and keys.
     pub fn groups(&self) -> Vec<GroupView> {
         let now = self.inner.clock.now();

@@ -36,8 +36,11 @@ fn told(tree: &Tree, number: usize, labels: &Labels) -> String {
     const PRINTER: SpanPrinter = SpanPrinter::new().designator(Designator::Compact);
     let time = |time| PRINTER.unsigned_duration_to_string(&time).replace(' ', "");
     let route = tree.get(number);
+    let escalation = route.escalation.as_ref().map_or_else(String::new, |(after, receiver)| {
+        format!(", {receiver} too when nobody acknowledges it within {}", time(*after))
+    });
     format!(
-        "→ {} after {}, grouped by {}, changes every {}, again after {}",
+        "→ {} after {}, grouped by {}, changes every {}, again after {}{escalation}",
         route.receiver,
         time(route.group_wait),
         route.group_labels(labels),

@@ -10,6 +10,9 @@ use super::wire::{GettableAlert, PostableAlert};
 use crate::changes::Changer;
 use crate::state::Shared;
 
+/// Alerts that are kept at most, whoever tells of them: some hundred megabytes.
+const MAX_ALERTS: usize = 100_000;
+
 /// Alerts that are not over.
 pub(super) async fn list(
     State(shared): State<Shared>,
@@ -37,6 +40,12 @@ pub(super) async fn take(
             Err(mistake) => mistakes.push(mistake),
         }
     }
-    super::engine(&shared)?.receive(alerts).await.map_err(super::failed)?;
+    let engine = super::engine(&shared)?;
+    if engine.count() + alerts.len() > MAX_ALERTS {
+        let text =
+            format!("there would be more than {MAX_ALERTS} alerts; try again when some are over");
+        return Err(Refusal::unavailable(text));
+    }
+    engine.receive(alerts).await.map_err(super::failed)?;
     if mistakes.is_empty() { Ok(()) } else { Err(Refusal::bad(mistakes.join("; "))) }
 }
