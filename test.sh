@@ -92,6 +92,8 @@ fetch_peers() {
   else
     echo "tests with a real Alertmanager will be skipped" >&2
   fi
+  step "fetch the etcd mixin"
+  scripts/get-mixin.sh >/dev/null || echo "the test with the etcd mixin will be skipped" >&2
 }
 
 quick=''

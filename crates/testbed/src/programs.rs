@@ -22,6 +22,17 @@ pub fn promtool() -> Result<PathBuf, NotFound> {
     find("promtool", "prometheus", "scripts/get-prometheus.sh")
 }
 
+/// The server of Alertmanager.
+pub fn alertmanager() -> Result<PathBuf, NotFound> {
+    find("prometheus-alertmanager", "alertmanager", "scripts/get-alertmanager.sh")
+}
+
+/// The directory with `rules.json`, the alerting rules of the etcd mixin, and its test of them.
+pub fn mixin() -> Result<PathBuf, NotFound> {
+    let rules = find("rules.json", "mixin", "scripts/get-mixin.sh")?;
+    Ok(rules.parent().expect("invariant: a file is in a directory").to_owned())
+}
+
 /// The tool that comes with Alertmanager.
 pub fn amtool() -> Result<PathBuf, NotFound> {
     find("amtool", "alertmanager", "scripts/get-alertmanager.sh")

@@ -4,6 +4,7 @@
 //! shows all there is to repair.
 
 mod steps;
+mod suites;
 mod tally;
 
 use std::io::{BufRead, BufReader, Write};
@@ -61,6 +62,7 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<()> {
 fn perform(step: &Step, root: &Path, tally: &mut Tally) -> Result<()> {
     match &step.act {
         Act::Tidy => tidy::run(&Project::load(root)?),
+        Act::Suites => suites::run(root, tally),
         Act::Command { program, arguments, environment } => {
             let mut command = Command::new(program);
             command.args(arguments).envs(environment.iter().copied()).current_dir(root);

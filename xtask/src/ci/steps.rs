@@ -11,6 +11,7 @@ pub(super) struct Step {
 /// How it is done.
 pub(super) enum Act {
     Tidy,
+    Suites,
     Command {
         program: &'static str,
         arguments: Vec<&'static str>,
@@ -24,7 +25,8 @@ pub(super) fn steps(extent: Extent) -> Vec<Step> {
         Step { name: "tidy", act: Act::Tidy },
         command("scripts", "scripts/check-scripts.sh"),
         command("clippy", "cargo clippy --locked --workspace --all-targets -- -D warnings"),
-        command("test", "cargo test --locked --workspace --no-fail-fast"),
+        Step { name: "test", act: Act::Suites },
+        command("doctest", "cargo test --locked --workspace --doc"),
         document("cargo doc --locked --workspace --no-deps"),
     ];
     if extent == Extent::Full {

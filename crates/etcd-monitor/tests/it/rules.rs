@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::{Cluster, EtcdVersion};
+use testbed::version::skip;
+use testbed::{Cluster, EtcdVersion, programs};
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::hook::Hook;
@@ -112,4 +114,21 @@ async fn an_alert_of_a_rule_waits_through_a_crash_is_told_and_is_a_series() {
         .filter(|alert| alert["state"] == "firing" && alert["labels"]["severity"] == "critical")
         .collect();
     assert_eq!(firing.len(), 1, "{firing:#?}");
+}
+
+#[tokio::test]
+async fn the_rules_of_the_etcd_mixin_load_unchanged_and_hold_its_own_test() {
+    let (mixin, promtool) = match (programs::mixin(), programs::promtool()) {
+        (Ok(mixin), Ok(promtool)) => (mixin, promtool),
+        (Err(missing), _) | (_, Err(missing)) => return skip(&missing),
+    };
+    let run = async |command: &mut Command, arguments: &[&str], file: &str| {
+        let output = command.args(arguments).arg(mixin.join(file)).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let checked = run(&mut program::command(), &["rules", "check"], "rules.json").await;
+    assert!(checked.contains("well, 15 rules"), "{checked}");
+    run(&mut program::command(), &["rules", "test"], "test.yaml").await;
+    run(&mut Command::new(promtool), &["test", "rules"], "test.yaml").await;
 }
