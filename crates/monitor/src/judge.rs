@@ -25,6 +25,7 @@ use crate::findings::{FindingBook, Round, Turn};
 use crate::health::{self, ClusterFacts, Known, Memory};
 use crate::leader::{LeaderSighting, LeaderTracker};
 use crate::membership::MembershipTracker;
+use crate::metrics::page::Page;
 use crate::picture::{self, Picture};
 use crate::sweep::{MemberSweep, Outcome, Sweep};
 use crate::targets::{self, Configured};
@@ -313,8 +314,15 @@ impl Judge {
         let would_show = |finding: &Finding| {
             is_complete && (has_two || !needs_two(finding.kind)) && has_looked(picture, finding)
         };
+        let tells_since = |finding: &Finding, since| tells_since(picture, finding, since);
         let expected = |condition: &Condition| expected::why(condition, &self.maintenance, now);
-        let round = Round { now, scrape_interval, would_show: &would_show, expected: &expected };
+        let round = Round {
+            now,
+            scrape_interval,
+            would_show: &would_show,
+            tells_since: &tells_since,
+            expected: &expected,
+        };
         self.findings.observe(conditions, &round)
     }
 
@@ -419,6 +427,19 @@ fn has_looked(picture: &Picture, finding: &Finding) -> bool {
         Some(member) => has_looked(member),
         None => id.is_some() || picture.members.iter().all(has_looked),
     }
+}
+
+/// Whether something that a finding rests on was looked at after `since`. A page that did not come, or
+/// whose member did not answer, tells nothing: neither that it is there nor that it is not.
+fn tells_since(picture: &Picture, finding: &Finding, since: Timestamp) -> bool {
+    let id = finding.member.as_ref().and_then(|member| member.id);
+    let member = id.and_then(|id| picture.member(id));
+    let (Basis::Metrics, Some(member)) = (basis(finding.kind), member) else { return true };
+    let Some(said) = picture.sweep_of(member) else { return true };
+    let is_after = |page: &Arc<Page>| page.at() > since;
+    let is_read =
+        said.scrape.as_ref().is_some_and(|scrape| scrape.page.as_ref().is_ok_and(is_after));
+    is_read && member.is_reachable == Some(true)
 }
 
 fn alarms_of(alarms: &[Alarm], id: MemberId) -> Vec<AlarmKind> {
