@@ -292,7 +292,24 @@ impl Cluster {
         }
     }
 
-    async fn change<Req, Res>(
+    /// Makes a call that only reads, with the messages as they travel; repeated on other members
+    /// while there is time.
+    pub async fn read<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        message: Req,
+        deadline: Duration,
+    ) -> Result<Res, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        self.call(rpc, message, Repeat::Always, deadline).await
+    }
+
+    /// Makes a call that changes something, with the messages as they travel; repeated only if the
+    /// server certainly did not make the change.
+    pub async fn change<Req, Res>(
         &self,
         rpc: &Rpc<Req, Res>,
         message: Req,

@@ -31,6 +31,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+pub mod wire;
 
 pub use answer::{
     Alarm, AlarmKind, DowngradeInfo, HashKv, Header, KeyValue, LeaseGranted, MemberInfo,

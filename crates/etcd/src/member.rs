@@ -262,6 +262,20 @@ impl Member {
         http.send_json(Method::DELETE, endpoint, target, Vec::new(), deadline, max_body_bytes).await
     }
 
+    /// Makes a unary call, with the messages as they travel.
+    pub async fn call<Req, Res>(
+        &self,
+        rpc: &rpc::Rpc<Req, Res>,
+        message: Req,
+        deadline: Duration,
+    ) -> Result<Res, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        self.unary(rpc, message, deadline).await
+    }
+
     pub(crate) fn connector(&self) -> &Connector {
         &self.0.connector
     }

@@ -6,7 +6,7 @@ use etcd_proto::etcdserverpb as pb;
 use http::uri::PathAndQuery;
 
 /// One unary or server-streaming method of one service.
-pub(crate) struct Rpc<Req, Res> {
+pub struct Rpc<Req, Res> {
     /// As errors name it.
     pub(crate) name: &'static str,
     path: &'static str,
@@ -25,7 +25,8 @@ impl<Req, Res> Rpc<Req, Res> {
 
 macro_rules! rpcs {
     ($($constant:ident $service:literal $method:literal $request:ident $response:ident;)*) => {
-        $(pub(crate) const $constant: Rpc<pb::$request, pb::$response> =
+        $(#[doc = concat!("`", $service, "/", $method, "`.")]
+        pub const $constant: Rpc<pb::$request, pb::$response> =
             Rpc::new($method, concat!("/etcdserverpb.", $service, "/", $method));)*
     };
 }
