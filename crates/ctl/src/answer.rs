@@ -1,8 +1,10 @@
 //! What can be printed: one method for each format.
 
 mod kv;
+mod watch;
 
 pub use kv::{Deleted, Got, Transacted, Written};
+pub use watch::{Watched, end_of_watch, event_type, event_variables};
 
 use crate::print::{Style, Table};
 

@@ -10,12 +10,15 @@
 //! `.since(…)`; one that none has, `.ours()`. Its row in docs/ctl.md and its lines in
 //! `tests/golden/` belong to it.
 
+mod compaction;
 mod completion;
 mod del;
 mod get;
 mod help;
 mod put;
+mod txn;
 mod version;
+mod watch;
 
 use std::pin::Pin;
 
@@ -159,6 +162,16 @@ pub static ROOT: Command = Command::group(
     "etcdctl",
     "etcdctl [flags]",
     "Works with the keys and the members of an etcd cluster.",
-    &[&completion::COMPLETION, &del::DEL, &get::GET, &help::HELP, &put::PUT, &version::VERSION],
+    &[
+        &compaction::COMPACTION,
+        &completion::COMPLETION,
+        &del::DEL,
+        &get::GET,
+        &help::HELP,
+        &put::PUT,
+        &txn::TXN,
+        &version::VERSION,
+        &watch::WATCH,
+    ],
 )
 .persistent(global::FLAGS);
