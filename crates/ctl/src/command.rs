@@ -10,11 +10,23 @@
 //! `.since(…)`; one that none has, `.ours()`. Its row in docs/ctl.md and its lines in
 //! `tests/golden/` belong to it.
 
+mod alarm;
+mod auth;
 mod completion;
+mod defrag;
 mod del;
+mod downgrade;
+mod elect;
+mod endpoint;
 mod get;
 mod help;
+mod lease;
+mod lock;
+mod member;
+mod move_leader;
 mod put;
+mod role;
+mod user;
 mod version;
 
 use std::pin::Pin;
@@ -159,6 +171,25 @@ pub static ROOT: Command = Command::group(
     "etcdctl",
     "etcdctl [flags]",
     "Works with the keys and the members of an etcd cluster.",
-    &[&completion::COMPLETION, &del::DEL, &get::GET, &help::HELP, &put::PUT, &version::VERSION],
+    &[
+        &alarm::ALARM,
+        &auth::AUTH,
+        &completion::COMPLETION,
+        &defrag::DEFRAG,
+        &del::DEL,
+        &downgrade::DOWNGRADE,
+        &elect::ELECT,
+        &endpoint::ENDPOINT,
+        &get::GET,
+        &help::HELP,
+        &lease::LEASE,
+        &lock::LOCK,
+        &member::MEMBER,
+        &move_leader::MOVE_LEADER,
+        &put::PUT,
+        &role::ROLE,
+        &user::USER,
+        &version::VERSION,
+    ],
 )
 .persistent(global::FLAGS);

@@ -17,8 +17,10 @@ pub mod go;
 pub mod io;
 pub mod parse;
 pub mod print;
+pub mod queue;
 mod run;
 pub mod session;
+mod signal;
 
 pub use environment::Environment;
 pub use io::Io;
