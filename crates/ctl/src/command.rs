@@ -12,6 +12,7 @@
 
 mod alarm;
 mod auth;
+mod check;
 mod completion;
 mod defrag;
 mod del;
@@ -22,6 +23,7 @@ mod get;
 mod help;
 mod lease;
 mod lock;
+mod make_mirror;
 mod member;
 mod move_leader;
 mod put;
@@ -174,6 +176,7 @@ pub static ROOT: Command = Command::group(
     &[
         &alarm::ALARM,
         &auth::AUTH,
+        &check::CHECK,
         &completion::COMPLETION,
         &defrag::DEFRAG,
         &del::DEL,
@@ -184,6 +187,7 @@ pub static ROOT: Command = Command::group(
         &help::HELP,
         &lease::LEASE,
         &lock::LOCK,
+        &make_mirror::MAKE_MIRROR,
         &member::MEMBER,
         &move_leader::MOVE_LEADER,
         &put::PUT,

@@ -15,6 +15,8 @@ pub mod failure;
 pub mod global;
 pub mod go;
 pub mod io;
+pub mod load;
+pub mod mirror;
 pub mod parse;
 pub mod print;
 pub mod queue;

@@ -17,6 +17,8 @@ pub struct MemberAdded<'a> {
     pub answer: &'a pb::MemberAddResponse,
     /// Its name, which the cluster does not know yet.
     pub name: &'a str,
+    /// Where it is reached, as it was given.
+    pub peer_urls: &'a str,
     /// All members, the new one included.
     pub members: &'a [pb::Member],
 }
@@ -33,7 +35,7 @@ pub struct MemberChanged<'a, M> {
     pub header: Option<&'a pb::ResponseHeader>,
     /// The members as they are now.
     pub members: &'a [pb::Member],
-    /// Whether JSON has IDs in hexadecimal with `--hex`.
+    /// Whether JSON has IDs in hexadecimal with `--hex` (3.7 and later).
     pub has_hex: bool,
 }
 
@@ -108,12 +110,13 @@ impl Answer for MemberAdded<'_> {
         out.push(b'\n');
         simple::line(&format!("ETCD_NAME={:?}", self.name), out);
         simple::line(&format!("ETCD_INITIAL_CLUSTER=\"{initial}\""), out);
-        let urls = added.peer_urls.join(",");
+        let urls = self.peer_urls;
         simple::line(&format!("ETCD_INITIAL_ADVERTISE_PEER_URLS=\"{urls}\""), out);
         simple::line("ETCD_INITIAL_CLUSTER_STATE=\"existing\"", out);
     }
 
-    fn json(&self, style: Style, out: &mut Vec<u8>) -> bool {
+    fn json(&self, mut style: Style, out: &mut Vec<u8>) -> bool {
+        style.is_hex &= style.compat >= Compat::V3_7;
         let member = self.answer.member.as_ref();
         members_line(self.answer.header.as_ref(), member, &self.answer.members, style, out);
         true
@@ -132,7 +135,7 @@ impl<M: etcd::wire::Message> Answer for MemberChanged<'_, M> {
     }
 
     fn json(&self, mut style: Style, out: &mut Vec<u8>) -> bool {
-        style.is_hex &= self.has_hex;
+        style.is_hex &= self.has_hex && style.compat >= Compat::V3_7;
         members_line(self.header, None, self.members, style, out);
         true
     }

@@ -74,7 +74,9 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
     let answer = session.change(&rpc::MEMBER_ADD, request).await?;
     let added = answer.member.as_ref().map_or(0, |member| member.id);
     let members = all_with(&session, added, &answer).await?;
-    call.print(&MemberAdded { answer: &answer, name: &name, members: &members })
+    let peer_urls = call.flags.text("peer-urls").into_owned();
+    let (answer, name, peer_urls) = (&answer, &*name, &*peer_urls);
+    call.print(&MemberAdded { answer, name, peer_urls, members: &members })
 }
 
 /// The member that answered may not have heard of the new one yet; one that has is asked.
