@@ -1,9 +1,19 @@
 //! What can be printed: one method for each format.
 
+mod auth;
+mod endpoint;
 mod kv;
+mod lease;
+mod maintenance;
+mod member;
 mod watch;
 
+pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
+pub use endpoint::{HashRow, Hashes, HealthRow, Healths, StatusRow, Statuses};
 pub use kv::{Deleted, Got, Transacted, Written};
+pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
+pub use maintenance::{Alarms, Downgraded, LeaderMoved};
+pub use member::{MemberAdded, MemberChanged, Members};
 pub use watch::{Watched, end_of_watch, event_type, event_variables};
 
 use crate::print::{Style, Table};
@@ -35,4 +45,16 @@ pub trait Answer {
     fn protobuf(&self) -> Option<Vec<u8>> {
         None
     }
+}
+
+/// The line of JSON of an answer that is only a header.
+fn header_json(
+    header: Option<&etcd::wire::etcdserverpb::ResponseHeader>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let mut object = crate::print::json::Object::new(out);
+    object.header("header", header);
+    object.end();
+    out.push(b'\n');
+    true
 }

@@ -10,13 +10,30 @@
 //! `.since(…)`; one that none has, `.ours()`. Its row in docs/ctl.md and its lines in
 //! `tests/golden/` belong to it.
 
+mod alarm;
+mod auth;
+mod cas;
+mod check;
 mod compaction;
 mod completion;
+mod defrag;
 mod del;
+mod diff;
+mod downgrade;
+mod elect;
+mod endpoint;
 mod get;
 mod help;
+mod history;
+mod lease;
+mod lock;
+mod make_mirror;
+mod member;
+mod move_leader;
 mod put;
+mod role;
 mod txn;
+mod user;
 mod version;
 mod watch;
 
@@ -163,13 +180,30 @@ pub static ROOT: Command = Command::group(
     "etcdctl [flags]",
     "Works with the keys and the members of an etcd cluster.",
     &[
+        &alarm::ALARM,
+        &auth::AUTH,
+        &cas::CAS,
+        &check::CHECK,
         &compaction::COMPACTION,
         &completion::COMPLETION,
+        &defrag::DEFRAG,
         &del::DEL,
+        &diff::DIFF,
+        &downgrade::DOWNGRADE,
+        &elect::ELECT,
+        &endpoint::ENDPOINT,
         &get::GET,
         &help::HELP,
+        &history::HISTORY,
+        &lease::LEASE,
+        &lock::LOCK,
+        &make_mirror::MAKE_MIRROR,
+        &member::MEMBER,
+        &move_leader::MOVE_LEADER,
         &put::PUT,
+        &role::ROLE,
         &txn::TXN,
+        &user::USER,
         &version::VERSION,
         &watch::WATCH,
     ],

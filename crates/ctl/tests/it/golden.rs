@@ -37,9 +37,10 @@ async fn scripts_have_the_same_outcome(version: EtcdVersion) {
     let mut shared = pair(version, 1).await;
     let (mut count, mut report) = (0, String::new());
     for script in script::all() {
-        let mut own = match script.is_fresh || script.members > 1 {
-            true => Some(pair(version, script.members).await),
-            false => None,
+        let mut own = if script.is_fresh || script.members > 1 {
+            Some(pair(version, script.members).await)
+        } else {
+            None
         };
         let pair = own.as_mut().unwrap_or(&mut shared);
         for line in script.lines.iter().filter(|line| line.is_for(compat)) {
@@ -97,6 +98,6 @@ fn compare(line: &Line, real: (&Side, &Outcome), ours: (&Side, &Outcome)) -> Vec
     problems
 }
 
-mod golden {
+mod on {
     testbed::on_every_version!(scripts_have_the_same_outcome);
 }
