@@ -1,6 +1,7 @@
 //! What can be printed: one method for each format.
 
 mod auth;
+mod census;
 mod endpoint;
 mod kv;
 mod lease;
@@ -8,6 +9,7 @@ mod maintenance;
 mod member;
 
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
+pub use census::Census;
 pub use endpoint::{HashRow, Hashes, HealthRow, Healths, StatusRow, Statuses};
 pub use kv::{Deleted, Got, Transacted, Written};
 pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
