@@ -7,6 +7,7 @@ mod kv;
 mod lease;
 mod maintenance;
 mod member;
+mod watch;
 
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
 pub use census::Census;
@@ -15,6 +16,7 @@ pub use kv::{Deleted, Got, Transacted, Written};
 pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
 pub use maintenance::{Alarms, Downgraded, LeaderMoved};
 pub use member::{MemberAdded, MemberChanged, Members};
+pub use watch::{Watched, end_of_watch, event_type, event_variables};
 
 use crate::print::{Style, Table};
 

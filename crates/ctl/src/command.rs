@@ -13,6 +13,7 @@
 mod alarm;
 mod auth;
 mod check;
+mod compaction;
 mod completion;
 mod defrag;
 mod del;
@@ -31,8 +32,10 @@ mod move_leader;
 mod nospace_recover;
 mod put;
 mod role;
+mod txn;
 mod user;
 mod version;
+mod watch;
 
 use std::pin::Pin;
 
@@ -180,6 +183,7 @@ pub static ROOT: Command = Command::group(
         &alarm::ALARM,
         &auth::AUTH,
         &check::CHECK,
+        &compaction::COMPACTION,
         &completion::COMPLETION,
         &defrag::DEFRAG,
         &del::DEL,
@@ -198,8 +202,10 @@ pub static ROOT: Command = Command::group(
         &nospace_recover::NOSPACE_RECOVER,
         &put::PUT,
         &role::ROLE,
+        &txn::TXN,
         &user::USER,
         &version::VERSION,
+        &watch::WATCH,
     ],
 )
 .persistent(global::FLAGS);

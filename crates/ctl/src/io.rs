@@ -17,6 +17,8 @@ pub struct Io {
     pub stdin_is_terminal: bool,
     /// Whether a person sees the output.
     pub stdout_is_terminal: bool,
+    /// Whether these are the process's own streams, which its children write to as well.
+    pub is_inherited: bool,
     buffer: Vec<u8>,
 }
 
@@ -29,6 +31,7 @@ impl Io {
             stderr: Box::new(io::stderr()),
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
+            is_inherited: true,
             buffer: Vec::new(),
         }
     }
@@ -45,6 +48,7 @@ impl Io {
             stderr: Box::new(stderr),
             stdin_is_terminal: false,
             stdout_is_terminal: false,
+            is_inherited: false,
             buffer: Vec::new(),
         }
     }

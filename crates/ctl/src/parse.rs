@@ -5,8 +5,10 @@ mod flags;
 mod help;
 mod resolve;
 mod tabs;
+mod words;
 
 pub use flag::{Flag, Kind};
 pub use flags::{FlagError, Flags, Parsed};
 pub use help::{help, usage};
 pub use resolve::{Found, Unknown, resolve};
+pub use words::words;

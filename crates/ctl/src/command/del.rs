@@ -33,7 +33,7 @@ pub(super) const FLAGS: &[Flag] = &[
 ];
 
 /// Time to think again before a range is deleted.
-const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
+pub(super) const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
 
 async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     let request = request(&call.args, &call.flags)?;

@@ -1,0 +1,1 @@
+//! What etcdctl has not, or does wrong.
