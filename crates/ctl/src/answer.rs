@@ -1,6 +1,7 @@
 //! What can be printed: one method for each format.
 
 mod auth;
+mod census;
 mod endpoint;
 mod kv;
 mod lease;
@@ -9,6 +10,7 @@ mod member;
 mod watch;
 
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
+pub use census::Census;
 pub use endpoint::{HashRow, Hashes, HealthRow, Healths, StatusRow, Statuses};
 pub use kv::{Deleted, Got, Transacted, Written};
 pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};

@@ -29,7 +29,10 @@ mod lease;
 mod lock;
 mod make_mirror;
 mod member;
+mod member_replace;
+mod members;
 mod move_leader;
+mod nospace_recover;
 mod put;
 mod role;
 mod txn;
@@ -195,11 +198,14 @@ pub static ROOT: Command = Command::group(
         &get::GET,
         &help::HELP,
         &history::HISTORY,
+        &members::LEADER,
         &lease::LEASE,
         &lock::LOCK,
         &make_mirror::MAKE_MIRROR,
         &member::MEMBER,
+        &members::MEMBERS,
         &move_leader::MOVE_LEADER,
+        &nospace_recover::NOSPACE_RECOVER,
         &put::PUT,
         &role::ROLE,
         &txn::TXN,

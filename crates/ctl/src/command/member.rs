@@ -4,10 +4,14 @@ use etcd::wire::etcdserverpb as pb;
 use etcd::wire::rpc;
 
 use super::Command;
+use super::member_replace::{REPLACE, WAIT_TIME, add_and_wait};
 use crate::answer::{MemberAdded, MemberChanged, Members};
 use crate::call::Call;
 use crate::compat::Compat;
+use crate::confirm::{DRY_RUN, FORCE, Silence, YES, confirm};
 use crate::failure::Failure;
+use crate::operate::Census;
+use crate::operate::joining::removal;
 use crate::parse::Flag;
 use crate::session::Session;
 
@@ -16,16 +20,26 @@ pub(super) const MEMBER: Command = Command::group(
     "member",
     "member <subcommand>",
     "Membership related commands",
-    &[&ADD, &LIST, &PROMOTE, &REMOVE, &UPDATE],
+    &[&ADD, &LIST, &PROMOTE, &REMOVE, &REPLACE, &UPDATE],
 );
 
 const ADD: Command =
     Command::new("add", "add <memberName> [options]", "Adds a member into the cluster", |call| {
         Box::pin(add(call))
     })
+    .long(
+        "\
+With --wait it is added as a learner, which has no vote and so cannot cost the cluster its quorum, and
+gets its vote once it has been started and has caught up.",
+    )
     .flags(&[
+        DRY_RUN,
+        FORCE,
         Flag::bool("learner", "add it without a vote, which `member promote` gives it later"),
         Flag::text("peer-urls", "", "where other members reach it, with commas between"),
+        Flag::bool("wait", "add it as a learner, wait for it, and give it its vote").ours(),
+        WAIT_TIME,
+        YES,
     ]);
 
 const LIST: Command =
@@ -53,7 +67,8 @@ const PROMOTE: Command = Command::new(
 const REMOVE: Command =
     Command::new("remove", "remove <memberID>", "Removes a member from the cluster", |call| {
         Box::pin(remove(call))
-    });
+    })
+    .flags(&[DRY_RUN, YES]);
 
 const UPDATE: Command = Command::new(
     "update",
@@ -68,9 +83,21 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("member name not provided"));
     }
     let (name, peer_urls) = (call.arg(0), urls(call)?);
+    if call.flags.bool("wait") {
+        return add_and_wait(call, name, peer_urls).await;
+    }
+    let is_learner = call.flags.bool("learner");
     let session = call.session()?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
-    let request = pb::MemberAddRequest { peer_urls, is_learner: call.flags.bool("learner") };
+    let arithmetic = |census: &Census| {
+        let now = census.quorum();
+        let then = if is_learner { now } else { now.with(false) };
+        Ok(format!("now {now}; until {name} runs {then}"))
+    };
+    if !may(call, &session, "Add it?", arithmetic).await? {
+        return Ok(());
+    }
+    let request = pb::MemberAddRequest { peer_urls, is_learner };
     let answer = session.change(&rpc::MEMBER_ADD, request).await?;
     let added = answer.member.as_ref().map_or(0, |member| member.id);
     let members = all_with(&session, added, &answer).await?;
@@ -79,8 +106,10 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
     call.print(&MemberAdded { answer, name, peer_urls, members: &members })
 }
 
+/// All members with the new one.
+///
 /// The member that answered may not have heard of the new one yet; one that has is asked.
-async fn all_with(
+pub(super) async fn all_with(
     session: &Session,
     added: u64,
     answer: &pb::MemberAddResponse,
@@ -122,6 +151,14 @@ async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
 async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
     let id = id(call)?;
     let session = call.session()?;
+    let arithmetic = |census: &Census| {
+        let seat = census.find(&format!("{id:x}"))?;
+        let (now, then) = (census.quorum(), removal(census, seat));
+        Ok(format!("now {now}; without {} {then}", seat.shown()))
+    };
+    if !may(call, &session, "Remove it?", arithmetic).await? {
+        return Ok(());
+    }
     let answer = session.change(&rpc::MEMBER_REMOVE, pb::MemberRemoveRequest { id }).await?;
     call.print(&MemberChanged {
         id,
@@ -148,7 +185,25 @@ async fn update(call: &mut Call<'_>) -> Result<(), Failure> {
     })
 }
 
-fn urls(call: &Call<'_>) -> Result<Vec<String>, Failure> {
+/// Whether to go on with a change of members: scripts are not asked, as etcdctl does not.
+async fn may(
+    call: &mut Call<'_>,
+    session: &Session,
+    question: &str,
+    arithmetic: impl FnOnce(&Census) -> Result<String, Failure>,
+) -> Result<bool, Failure> {
+    let is_shown = call.flags.bool("dry-run");
+    let is_asked = call.io.stdin_is_terminal && !call.flags.bool("yes");
+    if !is_shown && !is_asked {
+        return Ok(true);
+    }
+    let census = Census::take(session).await?;
+    let line = arithmetic(&census)?;
+    confirm(call, &[line], question, Silence::MeansYes)
+}
+
+/// Where the new member is reached.
+pub(super) fn urls(call: &Call<'_>) -> Result<Vec<String>, Failure> {
     let urls = call.flags.text("peer-urls");
     if urls.is_empty() {
         return Err(Failure::bad_args("member peer urls not provided"));
