@@ -45,9 +45,9 @@ async fn scripts_have_the_same_outcome(version: EtcdVersion) {
         let pair = own.as_mut().unwrap_or(&mut shared);
         for line in script.lines.iter().filter(|line| line.is_for(compat)) {
             count += 1;
-            let real = pair.real.real(&etcdctl, line).await;
             let side = if line.is_same { &pair.real } else { &pair.ours };
-            let ours = side.ours(compat, line).await;
+            let (real, ours) =
+                tokio::join!(pair.real.real(&etcdctl, line), side.ours(compat, line));
             let problems = compare(line, (&pair.real, &real), (side, &ours));
             tell(&mut report, &script, line, &problems);
             if let Some(name) = &line.keep_as {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use etcd::KeyValue;
 use etcd::wire::Message as _;
 use etcd::wire::etcdserverpb::range_request::{SortOrder, SortTarget};
 use etcd::wire::etcdserverpb::{RangeRequest, RangeResponse};
 use etcd::wire::rpc;
+use futures::future::join;
+use tokio::task::yield_now;
 
 use crate::answer::Got;
 use crate::call::Call;
@@ -21,6 +24,9 @@ const PAGE_BYTES: usize = 8 << 20;
 ///
 /// With each page the server counts all keys that are left, so small ones cost it much.
 const MAX_PAGE: i64 = 250_000;
+
+/// Keys that are printed before the connection has its turn.
+const KEYS_AT_A_TIME: usize = 512;
 
 /// Whether pages are sure to make the same answer.
 pub(super) fn is_possible(call: &Call<'_>, request: &RangeRequest) -> bool {
@@ -62,20 +68,15 @@ pub(super) async fn run(
     let begin = RangeResponse { kvs: Vec::new(), more: false, ..first.clone() };
     call.print_begin(&begin)?;
     loop {
-        let waiting = next.take().map(|request| page(session, request, timeout));
-        // What is printed goes to a file or pipe; meanwhile the server works on the next page.
-        let mut waiting = std::pin::pin!(async {
-            match waiting {
-                Some(waiting) => Some(waiting.await),
+        let next_page = next.take().map(|request| page(session, request, timeout));
+        let waiting = async {
+            match next_page {
+                Some(page) => Some(page.await),
                 None => None,
             }
-        });
-        let early = poll_once(waiting.as_mut()).await;
-        printed += call.print_keys(&first.kvs, printed)?;
-        let answer = match early {
-            Some(answer) => answer,
-            None => waiting.await,
         };
+        let (answer, written) = join(waiting, print(call, &first.kvs, printed)).await;
+        printed += written?;
         match answer {
             None => break,
             Some(Ok(reply)) => {
@@ -100,15 +101,14 @@ async fn page(
     session.read_within(&rpc::RANGE, request, timeout).await
 }
 
-/// Gives a future its chance to send what it has to send.
-async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match future.as_mut().poll(context) {
-            std::task::Poll::Ready(output) => Some(output),
-            std::task::Poll::Pending => None,
-        })
-    })
-    .await
+/// Prints keys a few at a time, so that the next page comes in meanwhile.
+async fn print(call: &mut Call<'_>, kvs: &[KeyValue], before: usize) -> Result<usize, Failure> {
+    let mut printed = 0;
+    for chunk in kvs.chunks(KEYS_AT_A_TIME) {
+        printed += call.print_keys(chunk, before + printed)?;
+        yield_now().await;
+    }
+    Ok(printed)
 }
 
 fn page_size(first: &RangeResponse) -> i64 {
