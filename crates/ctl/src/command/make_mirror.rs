@@ -1,0 +1,153 @@
+//! `make-mirror`: keeps a copy of the keys in another cluster.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use etcd::{AuthConfig, ClientConfig, Endpoint, Scheme, TlsConfig};
+use model::secret::Secret;
+use tokio::time::{Instant, interval_at};
+
+use super::Command;
+use crate::call::Call;
+use crate::compat::Compat;
+use crate::failure::{Failure, exit};
+use crate::global::{self, Settings};
+use crate::mirror::{Mirror, Progress};
+use crate::parse::{Flag, Flags};
+use crate::session::Session;
+use crate::signal::interrupted;
+
+/// `make-mirror`.
+pub(super) const MAKE_MIRROR: Command = Command::new(
+    "make-mirror",
+    "make-mirror [options] <destination>",
+    "Makes a mirror at the destination etcd cluster",
+    |call| Box::pin(run(call)),
+)
+.long(
+    "\
+Copies the keys, then follows their changes until interrupted. Every 30 s it prints how many keys it
+has written. Leases are not mirrored.",
+)
+.flags(&[
+    Flag::text("dest-cacert", "", "file with the CAs that sign the destination's certificates"),
+    Flag::text("dest-cert", "", "file with the client certificate for the destination"),
+    Flag::on("dest-insecure-transport", "speak without TLS with the destination"),
+    Flag::text("dest-key", "", "file with the private key of that certificate"),
+    Flag::text("dest-password", "", "password of the destination's user").since(Compat::V3_5),
+    Flag::text("dest-prefix", "", "what takes the place of --prefix at the destination"),
+    Flag::text("dest-user", "", "user of the destination, as NAME or NAME:PASSWORD")
+        .since(Compat::V3_5),
+    Flag::int("max-txn-ops", "128", "most operations in one transaction").since(Compat::V3_6),
+    Flag::bool("no-dest-prefix", "leave --prefix out at the destination"),
+    Flag::text("prefix", "", "mirror only keys that begin with this"),
+    Flag::int("rev", "0", "copy nothing, follow the changes from this revision on")
+        .since(Compat::V3_6),
+]);
+
+/// How often the number of keys is printed.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
+    if call.args.len() != 1 {
+        return Err(Failure::bad_args("make-mirror takes one destination argument"));
+    }
+    let prefix = call.flags.bytes("prefix").to_vec();
+    let mut dest_prefix = call.flags.bytes("dest-prefix").to_vec();
+    let is_without = call.flags.bool("no-dest-prefix");
+    if is_without && !dest_prefix.is_empty() {
+        let text =
+            "`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one";
+        return Err(Failure::bad_args(text));
+    }
+    if !is_without && dest_prefix.is_empty() {
+        dest_prefix.clone_from(&prefix);
+    }
+    let max_ops = match call.flags.int("max-txn-ops") {
+        0 if call.compat < Compat::V3_6 => 128,
+        ops => usize::try_from(ops).ok().filter(|ops| *ops > 0).ok_or_else(|| {
+            Failure::bad_args(format!("--max-txn-ops is {ops}; give a number from 1 on"))
+        })?,
+    };
+    let source = call.session()?;
+    let settings = destination(&call.arg(0), &call.flags)?;
+    let dest = Session::new(settings, source.timeout, false, usize::MAX)?;
+    let mirror = Mirror { prefix: prefix.into(), dest_prefix: dest_prefix.into(), max_ops };
+    let (progress, from) = (Progress::default(), call.flags.int("rev").max(0));
+    let work = async {
+        let from = match from {
+            0 => mirror.copy(&source, &dest, &progress).await? + 1,
+            from => from,
+        };
+        mirror.follow(&source, &dest, from, &progress).await
+    };
+    tokio::pin!(work);
+    let mut ticks = interval_at(Instant::now() + TOLD_EVERY, TOLD_EVERY);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut work => break outcome,
+            () = interrupted() => return Err(Failure::silent(exit::ERROR)),
+            _ = ticks.tick() => {
+                call.say(&progress.keys.load(Ordering::Relaxed).to_string());
+                call.flush()?;
+            }
+        }
+    };
+    outcome.map_err(|failure| {
+        let keys = progress.keys.load(Ordering::Relaxed);
+        let (code, text) = (failure.code, format!("{keys} keys were written"));
+        let failure = failure.with_code(code).with_detail(text);
+        match progress.revision.load(Ordering::Relaxed) {
+            0 => failure,
+            revision => failure.with_detail(format!(
+                "all changes up to revision {revision} are there; go on with --rev={}",
+                revision + 1
+            )),
+        }
+    })
+}
+
+fn destination(text: &str, flags: &Flags) -> Result<Settings, Failure> {
+    let file = |name: &str| {
+        let path = flags.text(name);
+        (!path.is_empty()).then(|| path.into_owned().into())
+    };
+    let tls = TlsConfig {
+        ca_file: file("dest-cacert"),
+        cert_file: file("dest-cert"),
+        key_file: file("dest-key"),
+        ..TlsConfig::default()
+    };
+    let has_files = tls.ca_file.is_some() || tls.cert_file.is_some();
+    let is_secure = has_files || !flags.bool("dest-insecure-transport");
+    let scheme = if is_secure { Scheme::Https } else { Scheme::Http };
+    let endpoint_texts: Vec<String> = text.split(',').map(|one| one.trim().to_owned()).collect();
+    let endpoints = endpoint_texts
+        .iter()
+        .map(|text| Endpoint::parse(text, scheme))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::new(exit::BAD_CONNECTION, error.to_string()))?;
+    let client = ClientConfig {
+        tls: Some(tls),
+        auth: user(flags)?,
+        dial_timeout: flags.duration("dial-timeout"),
+        ..ClientConfig::default()
+    };
+    Ok(Settings { endpoint_texts, endpoints, client })
+}
+
+fn user(flags: &Flags) -> Result<AuthConfig, Failure> {
+    let (user, password) = (flags.text("dest-user"), flags.text("dest-password"));
+    if user.is_empty() {
+        return Ok(AuthConfig::default());
+    }
+    let (user, password) = if !password.is_empty() {
+        (user.into_owned(), password.into_owned())
+    } else if let Some((user, password)) = user.split_once(':') {
+        (user.to_owned(), password.to_owned())
+    } else {
+        (user.into_owned(), global::ask_password("Destination Password: ")?)
+    };
+    let password = Some(Secret::new(password));
+    Ok(AuthConfig { user: Some(user), password, ..AuthConfig::default() })
+}

@@ -1,0 +1,32 @@
+//! etcdctl's commands, and safer ones: parsing, running, printing.
+//!
+//! [`run`] does one command line, with its environment and its streams given, and answers the exit
+//! code. Commands are data: [`command`] says how to add one. What they print follows the release of
+//! etcdctl that [`compat::Compat`] names, in each format of [`print`].
+
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod call;
+pub mod command;
+pub mod compat;
+pub mod confirm;
+pub mod decode;
+pub mod environment;
+pub mod failure;
+pub mod global;
+pub mod go;
+pub mod io;
+pub mod load;
+pub mod mirror;
+pub mod operate;
+pub mod parse;
+pub mod print;
+pub mod queue;
+mod run;
+pub mod session;
+mod signal;
+
+pub use environment::Environment;
+pub use io::Io;
+pub use run::run;
