@@ -50,7 +50,7 @@ struct Until {
 /// Asks, and says the answer as `flags` want it shown.
 pub fn run(flags: &CapacityFlags) -> Result<String, ProgramError> {
     rest::run(async {
-        let api = Api::new(&flags.url, flags.timeout)?;
+        let api = Api::new(&flags.url, flags.cacert.as_deref(), flags.timeout)?;
         let answers = ask(&api, flags.cluster.as_deref()).await?;
         Ok::<_, rest::Error>(match flags.output {
             Output::Json => format!("{:#}\n", Value::from(answers)),

@@ -1,8 +1,9 @@
 //! Asking a running etcd-monitor through its REST API.
 
+use std::path::Path;
 use std::time::Duration;
 
-use etcd::{ClientConfig, Connector, HttpReply, HttpTarget, Member};
+use etcd::{ClientConfig, Connector, HttpReply, HttpTarget, Member, TlsConfig};
 use serde_json::Value;
 
 use crate::cli::exit_code;
@@ -26,6 +27,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The file of the CA cannot be used.
+    #[error("--cacert: {0}")]
+    Ca(String),
     /// The answer is no good one.
     #[error("{address}: {reason}")]
     Refused {
@@ -43,7 +47,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect { .. } => exit_code::CONNECT,
-            Self::Refused { is_bad_input: true, .. } => exit_code::BAD_INPUT,
+            Self::Ca(_) | Self::Refused { is_bad_input: true, .. } => exit_code::BAD_INPUT,
             Self::Refused { .. } => exit_code::FAILED,
         }
     }
@@ -57,10 +61,17 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// The API at `address`; each answer may take `timeout`.
-    pub(crate) fn new(address: &Address, timeout: Duration) -> Result<Self, Error> {
-        let connector = Connector::new(ClientConfig::default());
-        let connector = connector.map_err(|error| unreached(address, &error))?;
+    /// The API at `address`, whose certificate `cacert` signed, or a CA that the system trusts; each
+    /// answer may take `timeout`.
+    pub(crate) fn new(
+        address: &Address,
+        cacert: Option<&Path>,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(config(cacert)).map_err(|error| {
+            let reason = error.message();
+            Error::Ca(reason.strip_prefix("tls.ca_file: ").unwrap_or(reason).to_owned())
+        })?;
         let server = connector.member(address.endpoint().clone());
         Ok(Self { server, address: address.clone(), timeout })
     }
@@ -111,6 +122,12 @@ impl Api {
         let is_bad_input = matches!(reply.status, 400 | 404 | 422);
         Err(Error::Refused { address: self.address.clone(), reason, is_bad_input })
     }
+}
+
+/// How a running monitor is connected to.
+pub(crate) fn config(cacert: Option<&Path>) -> ClientConfig {
+    let tls = TlsConfig { ca_file: cacert.map(Path::to_owned), ..TlsConfig::default() };
+    ClientConfig { tls: Some(tls), ..ClientConfig::default() }
 }
 
 fn unreached(address: &Address, error: &etcd::Error) -> Error {

@@ -22,3 +22,4 @@ pub mod secret;
 pub mod series;
 pub mod severity;
 pub mod silence;
+pub mod together;

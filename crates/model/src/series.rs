@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::together;
+pub use crate::together::{Ask, Asked};
+
 /// The bits of the NaN that says "this series ended here", as Prometheus writes it.
 pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
 
@@ -130,12 +133,14 @@ pub struct Want {
     pub spacing_ms: Option<i64>,
     /// What one sample stands for where it is all that is left of several.
     pub figure: Figure,
+    /// Whether of each series the last sample is all that counts; a source may give more.
+    pub is_last: bool,
 }
 
 impl Want {
     /// Every sample of `from_ms..=to_ms`.
     pub fn all(from_ms: i64, to_ms: i64) -> Self {
-        Self { from_ms, to_ms, spacing_ms: None, figure: Figure::Last }
+        Self { from_ms, to_ms, spacing_ms: None, figure: Figure::Last, is_last: false }
     }
 }
 
@@ -167,6 +172,18 @@ pub trait Source: Send + Sync {
         want: Want,
         take: &mut dyn FnMut(Series, i64) -> ControlFlow<()>,
     ) -> Result<(), SourceError>;
+
+    /// Hands the series of all `asks` to `take`, those of one value of `label` (empty for none) in one
+    /// go, and value by value in order: a source that reads little by little for each of many
+    /// conditions may read once for all of them.
+    fn read_apart(
+        &self,
+        asks: &[Ask],
+        label: &str,
+        take: &mut dyn FnMut(Vec<Asked>) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        together::one_by_one(self, asks, label, take)
+    }
 
     /// Every series that all `matchers` accept, with every sample of `from_ms..=to_ms`; the series
     /// in order of their labels.

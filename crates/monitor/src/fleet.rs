@@ -416,6 +416,11 @@ impl ClusterHandle {
         self.record.probe_histograms()
     }
 
+    /// The slowest probe of the last minute, by the median, and who answered it.
+    pub fn slowest_probe(&self) -> Option<(String, Duration)> {
+        self.record.slowest_probe()
+    }
+
     /// What is known of the equality of its members' data.
     pub fn consistency(&self) -> Arc<Consistency> {
         self.record.consistency()

@@ -9,6 +9,7 @@ use model::series::{Matcher, Sample};
 use crate::error::Error;
 use crate::eval::{self, Context, Grid, Outcome};
 use crate::storage::{Series, Storage};
+use crate::syntax::apart;
 use crate::syntax::ast::{Expr, Kind, Moment, Type};
 use crate::syntax::parser;
 use crate::value::Value;
@@ -57,6 +58,12 @@ impl Query {
     /// Parses `text`; an error tells the place and what was expected there.
     pub fn parse(text: &str) -> Result<Self, Error> {
         parser::parse(text).map(|expr| Self { expr })
+    }
+
+    /// Whether the query may be evaluated for the series of each value of `label` by themselves, and
+    /// yields the same: no value depends on series of another value, and each has the label.
+    pub fn keeps_apart(&self, label: &str) -> bool {
+        apart::is_apart(&self.expr, label)
     }
 
     /// The conditions of the query when it is a single selector of the present, as `match[]`

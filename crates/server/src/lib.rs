@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alertmanager;
+mod alerts;
 mod changes;
 mod config;
 mod http_stats;
@@ -26,6 +27,7 @@ use monitor::advice::Advice;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use alerts::Alerts;
 pub use config::{Config, QueryConfig};
 pub use problem::Problem;
 pub use state::{BuildInfo, State};

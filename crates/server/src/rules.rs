@@ -29,6 +29,12 @@ pub struct GroupView {
     pub last_evaluation: Option<Timestamp>,
     /// How long that took.
     pub evaluation_time: Duration,
+    /// Evaluations so far.
+    pub evaluations: u64,
+    /// Evaluations that were left out, since the ones before took too long.
+    pub missed: u64,
+    /// Evaluations of its rules that failed.
+    pub failures: u64,
     /// In the order of the file.
     pub rules: Vec<RuleView>,
 }
@@ -83,6 +89,11 @@ impl Rules {
     /// Replaces what is shown.
     pub fn show(&self, groups: Vec<GroupView>) {
         self.0.store(Arc::new(groups));
+    }
+
+    /// What is shown.
+    pub(crate) fn views(&self) -> Arc<Vec<GroupView>> {
+        self.0.load_full()
     }
 
     /// The data of `/rules`: only alerting, only recording rules, or (none) both.

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tsdb::Tsdb;
 
+use crate::alerts::Alerts;
 use crate::config::QueryConfig;
 use crate::http_stats::HttpStats;
 use crate::problem::Problem;
@@ -35,7 +36,7 @@ pub struct State {
     /// The members' metrics over time; none without a data directory.
     pub history: Option<Tsdb>,
     /// Alerts and whom they are told; none where alerting is switched off.
-    pub alerts: Option<alert::Engine>,
+    pub alerts: Alerts,
     /// The rules that are evaluated; empty where there are none.
     pub rules: Rules,
     /// What time it is.
@@ -108,10 +109,10 @@ impl Inner {
     }
 
     /// The alerts, where alerting is switched on.
-    pub(crate) fn alerts(&self) -> Result<&alert::Engine, Problem> {
+    pub(crate) fn alerts(&self) -> Result<alert::Engine, Problem> {
         self.state
             .alerts
-            .as_ref()
+            .engine()
             .ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_alerts", NO_ALERTS))
     }
 

@@ -23,7 +23,15 @@ pub(crate) fn state(history: Option<Tsdb>) -> State {
     let build = BuildInfo { version: "1.2.3", commit: "abc", date: "today", rustc: "rustc" };
     let started_at = SystemClock.now();
     let fleet = Fleet::new(Arc::clone(&clock));
-    State { fleet, history, alerts: None, rules: rules::Rules::default(), clock, build, started_at }
+    State {
+        fleet,
+        history,
+        alerts: Alerts::default(),
+        rules: rules::Rules::default(),
+        clock,
+        build,
+        started_at,
+    }
 }
 
 async fn ask(config: &Config, request: Request<Body>) -> Response {

@@ -18,7 +18,8 @@ pub(crate) struct Column<'a> {
 }
 
 impl Column<'_> {
-    fn samples(&self, span: &RangeInclusive<i64>) -> impl Iterator<Item = Sample> {
+    /// Those within `span`.
+    pub(crate) fn samples(&self, span: &RangeInclusive<i64>) -> impl Iterator<Item = Sample> {
         let from = self.times.partition_point(|time| time < span.start());
         let to = self.times.partition_point(|time| time <= span.end()).max(from);
         let pairs = self.times[from..to].iter().zip(&self.bits[from..to]);

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use expfmt::Kind;
-use model::series::{Labels, Matcher, Series, Source, SourceError, Want};
+use model::series::{Ask, Asked, Labels, Matcher, Series, Source, SourceError, Want};
 
 use crate::DAY_MS;
 use crate::catalog::Metric;
@@ -20,7 +20,7 @@ use crate::level::Level;
 use crate::shards::Shards;
 use crate::target::{SeriesId, Target, TargetState};
 use crate::writer::{Command, Writer, day_of};
-use crate::{lock, rollup, select};
+use crate::{lock, rollup, select, together};
 
 /// Scrapes that wait for the disk: two minutes of a thousand members.
 const QUEUE: usize = 8_192;
@@ -272,6 +272,15 @@ impl Source for Tsdb {
         take: &mut dyn FnMut(Series, i64) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
         Ok(select::read(&self.inner.shards, matchers, want, take)?)
+    }
+
+    fn read_apart(
+        &self,
+        asks: &[Ask],
+        label: &str,
+        take: &mut dyn FnMut(Vec<Asked>) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        together::read_apart(&self.inner.shards, asks, label, take)
     }
 
     fn series(

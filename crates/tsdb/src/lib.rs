@@ -26,6 +26,7 @@ mod select;
 mod shard;
 mod shards;
 mod target;
+mod together;
 mod view;
 mod writer;
 mod writing;

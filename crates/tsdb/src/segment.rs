@@ -73,17 +73,40 @@ impl Segment {
         self.committed.fetch_max(rows, Ordering::Release);
     }
 
-    /// A copy of what readers may see, to be decoded without holding a lock.
-    pub(crate) fn committed(&self) -> Rows {
+    /// A copy of what readers may see from `from_ms` on, to be decoded without holding a lock; none
+    /// when that is nothing.
+    pub(crate) fn committed(&self, from_ms: i64) -> Option<Rows> {
         let count = self.committed.load(Ordering::Acquire).min(self.len());
-        let end = if count == 0 { 0 } else { self.ends[count - 1] as usize };
-        Rows {
+        let times = &self.times[..count];
+        // A clock that was set back leaves them out of order.
+        let is_sorted = times.is_sorted();
+        let first = if is_sorted { times.partition_point(|time| *time < from_ms) } else { 0 };
+        if first == count {
+            return None;
+        }
+        let mut last = self.last.clone();
+        for row in (count..self.len()).rev() {
+            // It was encoded here, or read with its checksum.
+            let _ = row::apply(self.row(row), &mut last);
+        }
+        let (start, end) = (self.start(first), self.start(count));
+        Some(Rows {
             day: self.day,
             slots: self.slots.clone(),
-            times: self.times[..count].to_vec(),
-            rows: self.rows[..end].to_vec(),
-            ends: self.ends[..count].to_vec(),
-        }
+            times: times[first..].to_vec(),
+            rows: self.rows[start..end].to_vec(),
+            starts: (first..count).map(|row| self.start(row) - start).collect(),
+            last,
+        })
+    }
+
+    /// Where a row begins.
+    fn start(&self, row: usize) -> usize {
+        if row == 0 { 0 } else { self.ends[row - 1] as usize }
+    }
+
+    fn row(&self, row: usize) -> &[u8] {
+        &self.rows[self.start(row)..self.start(row + 1)]
     }
 
     /// Everything, on disk or not.
@@ -93,7 +116,8 @@ impl Segment {
             slots: self.slots.clone(),
             times: self.times.clone(),
             rows: self.rows.clone(),
-            ends: self.ends.clone(),
+            starts: (0..self.len()).map(|row| self.start(row)).collect(),
+            last: self.last.clone(),
         }
     }
 }
@@ -106,7 +130,9 @@ pub(crate) struct Rows {
     slots: Vec<u32>,
     times: Vec<i64>,
     rows: Vec<u8>,
-    ends: Vec<u32>,
+    starts: Vec<usize>,
+    /// What the last row leads to.
+    last: Vec<u64>,
 }
 
 impl Rows {
@@ -124,17 +150,25 @@ impl Rows {
             self.times.iter().copied().filter(|time| span.contains(time)).collect();
         let mut columns: Vec<(u32, Vec<u64>)> =
             chosen.iter().map(|(_, number)| (*number, Vec::with_capacity(times.len()))).collect();
-        let mut state = vec![ABSENT; self.slots.len()];
-        let mut start = 0;
-        for (time, end) in self.times.iter().zip(self.ends) {
-            // A row that is none cannot be: it was encoded here, or read with its checksum.
-            let _ = row::apply(&self.rows[start..end as usize], &mut state);
-            start = end as usize;
+        // From the last one back: a difference leads both ways, and most readers want the latest.
+        let (mut state, mut end) = (self.last, self.rows.len());
+        let mut left = times.len();
+        for (time, start) in self.times.iter().zip(&self.starts).rev() {
             if span.contains(time) {
                 for ((slot, _), (_, column)) in chosen.iter().zip(&mut columns) {
                     column.push(state[*slot]);
                 }
+                left -= 1;
             }
+            if left == 0 {
+                break;
+            }
+            // A row that is none cannot be: it was encoded here, or read with its checksum.
+            let _ = row::apply(&self.rows[*start..end], &mut state);
+            end = *start;
+        }
+        for (_, column) in &mut columns {
+            column.reverse();
         }
         columns.sort_by_key(|(number, _)| *number);
         let mut block = Block { times, columns };

@@ -158,7 +158,7 @@ impl<'q> Found<'q> {
         let (blocks, places) = (Vec::new(), BTreeMap::new());
         let mut found = Self { shards, target, blocks, places, spacing_ms: 0 };
         // Memory first: what becomes a block meanwhile is then seen twice and not missed.
-        let mut recent = target.recent();
+        let mut recent = target.recent(want.from_ms);
         for file in files {
             let part = file.part;
             let outcome = found.of_file(file, wanted, want.figure);

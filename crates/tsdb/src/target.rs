@@ -62,11 +62,11 @@ impl TargetState {
         self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What readers may see of the latest scrapes.
-    pub(crate) fn recent(&self) -> Vec<Rows> {
+    /// What readers may see of the latest scrapes, from `from_ms` on.
+    pub(crate) fn recent(&self, from_ms: i64) -> Vec<Rows> {
         let head = self.head();
         let sealing = head.sealing.iter().map(Arc::as_ref);
-        sealing.chain(&head.open).map(Segment::committed).collect()
+        sealing.chain(&head.open).filter_map(|segment| segment.committed(from_ms)).collect()
     }
 
     /// The rows of a segment up to `rows` are on disk.

@@ -17,8 +17,9 @@
 //!
 //! After a failure a notification is put off by a random time up to a limit that doubles; a receiver
 //! that says for how long it wants to be left alone is. After several failures in a row a channel
-//! counts as out of order: it is asked by one attempt at a time, ever more seldom; when one succeeds,
-//! all that was put off is due at once.
+//! counts as out of order: it is asked by one attempt at a time, ever more seldom, and besides at once
+//! for a new critical notification, every 15 s at most; when one succeeds, all that was put off is due
+//! at once.
 
 mod backoff;
 mod bucket;
@@ -34,6 +35,7 @@ mod ready;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod urgent;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -24,6 +24,7 @@ use super::figures::{ChannelId, Counts};
 use super::options::Options;
 use super::outcome::{self, Tried};
 use super::ready::{self, Ready};
+use super::urgent::Urgent;
 
 /// How long a stopping worker waits for what is under way.
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(2);
@@ -73,6 +74,7 @@ struct State {
     attempts: JoinSet<Answer>,
     claims: HashMap<Id, Claim>,
     circuit: Circuit,
+    urgent: Urgent,
     bucket: Option<Bucket>,
     /// The receiver asked to be left alone until then.
     paused_until: Option<Instant>,
@@ -95,6 +97,7 @@ impl<D: Deliver> Worker<D> {
             attempts: JoinSet::new(),
             claims: HashMap::new(),
             circuit: Circuit::new(max_failures, backoff, max_backoff),
+            urgent: Urgent::default(),
             bucket: rate.map(|rate| Bucket::new(rate, now)),
             paused_until: None,
             expire_at: now,
@@ -151,7 +154,24 @@ impl<D: Deliver> Worker<D> {
         match state.circuit.allowed(now) {
             Allowed::All => {}
             Allowed::One => room = usize::from(state.claims.is_empty()),
-            Allowed::NotBefore(at) => return Ok(at.min(state.expire_at)),
+            Allowed::NotBefore(at) => {
+                let next = at.min(state.expire_at);
+                if !state.claims.is_empty() {
+                    return Ok(next);
+                }
+                let id = self.id.clone();
+                let ask = move |store: &Alerts| store.newest_critical(&id.receiver, &id.channel);
+                state.urgent.note(self.ask(ask).await?);
+                match state.urgent.probe_at(now) {
+                    Some(probe_at) if probe_at <= now => room = 1,
+                    Some(probe_at) => return Ok(next.min(probe_at)),
+                    None => return Ok(next),
+                }
+                // What is behind others of its group must not wait until those are due again.
+                let ChannelId { receiver, channel } = self.id.clone();
+                state.unrecorded.push(Change::Hasten { receiver, channel });
+                self.record(state).await?;
+            }
         }
         if let Some(until) = state.paused_until.filter(|until| *until > now) {
             return Ok(until.min(state.expire_at));
@@ -200,6 +220,7 @@ impl<D: Deliver> Worker<D> {
     ) {
         let (deliver, limit) = (Arc::clone(&self.deliver), self.options.timeout);
         let (notification, thread) = (Arc::clone(&sent), entry.thread.clone());
+        state.urgent.attempted(Instant::now());
         let handle = state.attempts.spawn(async move {
             let start = Instant::now();
             let attempt = deliver.deliver(&notification, thread.as_deref());

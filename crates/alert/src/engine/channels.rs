@@ -83,8 +83,7 @@ impl Channels {
         });
         let mut by_receiver = Vec::new();
         for (index, receiver) in config.receivers.iter().enumerate() {
-            let made = notify::config::Receiver::decode(&receiver.value)
-                .and_then(|decoded| notify::Channel::all(&decoded, &global, &templates));
+            let made = notify::config::Receiver::channels(&receiver.value, &global, &templates);
             match made {
                 Ok(channels) => {
                     let prepared = channels.into_iter().map(Arc::new);

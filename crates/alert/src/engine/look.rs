@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::Engine;
 use crate::core::Core;
+use crate::delivery::ChannelFigures;
 use crate::silence::SilenceError;
 use crate::view::{AlertView, ChannelView, GroupView, ReceiverView, Status};
 
@@ -69,16 +70,21 @@ impl Engine {
         self.inner.core().silences().iter().cloned().collect()
     }
 
-    /// The receivers and how the ways to them are.
-    pub async fn receivers(&self) -> Vec<ReceiverView> {
-        let now = self.inner.clock.now();
+    /// The figures of every way to a receiver; none while the outbox cannot be read.
+    pub async fn channel_figures(&self) -> Vec<ChannelFigures> {
         let delivery = self.inner.delivery.clone();
         let figures = tokio::task::spawn_blocking(move || delivery.figures()).await;
         let figures = figures.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let figures = figures.unwrap_or_else(|error| {
+        figures.unwrap_or_else(|error| {
             warn!(%error, "the outbox cannot be read");
             Vec::new()
-        });
+        })
+    }
+
+    /// The receivers and how the ways to them are.
+    pub async fn receivers(&self) -> Vec<ReceiverView> {
+        let now = self.inner.clock.now();
+        let figures = self.channel_figures().await;
         let of = |receiver: &str, channel: &str| {
             let figures =
                 figures.iter().find(|one| one.id.receiver == receiver && one.id.channel == channel);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Routes, heartbeat, rules};
+use super::{Routes, heartbeat, rule_groups};
 
 /// What is alerted on, and whom alerts are told.
 ///
@@ -199,7 +199,7 @@ impl Config {
             return errors;
         }
         errors.extend(Routes::read(self).err().unwrap_or_default());
-        errors.extend(rules::read(self).err().unwrap_or_default());
+        errors.extend(rule_groups::read(self).err().unwrap_or_default());
         let heartbeat = self.heartbeat.as_ref().map(heartbeat::channel);
         errors.extend(heartbeat.and_then(Result::err).unwrap_or_default());
         errors

@@ -1,13 +1,12 @@
-//! Rules at work: read at start, evaluated on schedule, their series kept and their alerts handed on.
+//! Rules at work: evaluated on schedule, their series kept and their alerts handed on.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alert::Engine;
 use jiff::Timestamp;
-use model::alert::{ALERT_NAME, Alert};
+use model::alert::Alert;
 use model::clock::Clock;
-use model::config_error::ConfigError;
 use model::rule_alert::{RuleAlert, RuleState};
 use model::series::Labels;
 use promql::Cancel;
@@ -19,11 +18,10 @@ use tracing::{info, warn};
 use tsdb::Tsdb;
 
 use super::config::Config;
-use super::{globbed, routes, shown_rules};
+use super::lateness::Lateness;
+use super::rule_trouble::{self as trouble, Moment};
+use super::shown_rules;
 use crate::history::SeriesSets;
-
-/// The name that the rules which come with the program have in place of a file's.
-const DEFAULT_FILE: &str = "default";
 
 /// While an alert waits for its `for`, that it still does is stored this often: after a crash it has
 /// waited until then.
@@ -31,53 +29,6 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 /// Evaluation that has not come round for so many intervals stands still.
 const STANDS_STILL_AFTER: u32 = 4;
-
-/// The groups of all files of `config`, or every mistake in them, with paths within `alerts`.
-pub(crate) fn read(config: &Config) -> Result<Vec<Group>, Vec<ConfigError>> {
-    let mut groups = Vec::new();
-    let mut errors = Vec::new();
-    let mut take = |path: String, name: &str, text: &str| match rules::parse(name, text) {
-        Ok(file) => groups.extend(file.groups),
-        Err(mistakes) => errors.extend(
-            mistakes.into_iter().map(|mistake| ConfigError::new(path.clone(), mistake.to_string())),
-        ),
-    };
-    if config.default_rules {
-        take("default_rules".to_owned(), DEFAULT_FILE, rules::DEFAULT);
-    }
-    let mut unread = Vec::new();
-    for (index, pattern) in config.rule_files.iter().enumerate() {
-        let path = format!("rule_files[{index}]");
-        match globbed(pattern) {
-            Ok(files) => {
-                for file in files {
-                    match routes::read(&file) {
-                        Ok(text) => take(path.clone(), &file.display().to_string(), &text),
-                        Err(message) => unread.push(ConfigError::new(
-                            path.clone(),
-                            format!("{}: {message}", file.display()),
-                        )),
-                    }
-                }
-            }
-            Err(message) => unread.push(ConfigError::new(path, message)),
-        }
-    }
-    errors.append(&mut unread);
-    if config.findings {
-        leave_out_what_findings_tell(&mut groups);
-    }
-    if errors.is_empty() { Ok(groups) } else { Err(errors) }
-}
-
-/// Rules that come with the program and say what a finding tells would only ever be inhibited, and
-/// cost a fleet most of the evaluation.
-fn leave_out_what_findings_tell(groups: &mut Vec<Group>) {
-    for group in groups.iter_mut().filter(|group| group.file == DEFAULT_FILE) {
-        group.rules.retain(|rule| !rule.labels.contains_key("finding"));
-    }
-    groups.retain(|group| !group.rules.is_empty());
-}
 
 /// What rules work with.
 pub(crate) struct Surroundings {
@@ -90,6 +41,10 @@ pub(crate) struct Surroundings {
     pub(crate) external_url: String,
     /// Where the API looks.
     pub(crate) shown: Shown,
+    /// Where it is noted that evaluations are missed.
+    pub(crate) lateness: Lateness,
+    /// Whether findings become alerts.
+    pub(crate) tells_findings: bool,
 }
 
 /// Evaluates groups until it is told to stop.
@@ -131,6 +86,8 @@ struct Scheduled {
     /// Rules that failed last time.
     failed: Vec<String>,
     is_late: bool,
+    /// Evaluations that were left out so far.
+    missed: u64,
 }
 
 impl Scheduled {
@@ -143,6 +100,7 @@ impl Scheduled {
             self.next += self.interval;
             missed += 1;
         }
+        self.missed += u64::from(missed);
         missed
     }
 }
@@ -172,8 +130,10 @@ impl Rules {
             warn!(%error, "alerts of rules that are gone cannot be ended");
         }
         let interval = config.evaluation_interval;
-        let longest = (0..evaluator.len()).filter_map(|at| evaluator.group(at).interval).max();
-        let limit = longest.unwrap_or(interval).max(interval) * STANDS_STILL_AFTER;
+        // It wakes for the group that is evaluated most often.
+        let intervals = (0..evaluator.len()).map(|at| evaluator.group(at).interval);
+        let shortest = intervals.map(|own| own.unwrap_or(interval)).min().unwrap_or(interval);
+        let limit = shortest * STANDS_STILL_AFTER;
         let pulse = Pulse { last: Arc::new(Mutex::new(Instant::now())), limit };
         let cancel = evaluator.cancel();
         let evaluator = Arc::new(Mutex::new(evaluator));
@@ -189,6 +149,8 @@ impl Rules {
     /// Evaluates each group at its interval until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut groups = self.schedule();
+        self.resume(&mut groups).await;
+        self.around.shown.show(shown_rules::of(&self.lock(), &[]));
         if groups.is_empty() {
             // Nothing that could stand still.
             loop {
@@ -207,16 +169,12 @@ impl Rules {
                 () = tokio::time::sleep_until(next) => {}
             }
             let now = self.around.clock.now();
-            for (at, group) in groups.iter_mut().enumerate() {
-                if group.next <= Instant::now() {
-                    tokio::select! {
-                        () = stop.cancelled() => {
-                            self.cancel.cancel();
-                            return;
-                        }
-                        () = self.evaluate(at, group, now) => {}
-                    }
+            tokio::select! {
+                () = stop.cancelled() => {
+                    self.cancel.cancel();
+                    return;
                 }
+                () = self.evaluate(&mut groups, now) => {}
             }
             self.keep(&groups, now);
             self.pulse.beat();
@@ -251,29 +209,70 @@ impl Rules {
                 samples: Vec::new(),
                 failed: Vec::new(),
                 is_late: false,
+                missed: 0,
             }
         };
         (0..evaluator.len()).map(of).collect()
     }
 
-    async fn evaluate(&self, at: usize, group: &mut Scheduled, now: Timestamp) {
+    /// Takes up what was told of rules before a restart; of groups that are gone it is over.
+    async fn resume(&self, groups: &mut [Scheduled]) {
+        let now = self.around.clock.now();
+        let mut over = Vec::new();
+        for view in self.around.engine.alerts() {
+            let Some(known) = trouble::told(&view.alert) else { continue };
+            match groups.iter_mut().find(|group| group.key == known.group) {
+                Some(group) if known.rule.is_empty() => group.is_late = true,
+                Some(group) => group.failed.push(known.rule.to_owned()),
+                None => over.push(Alert { ends_at: Some(now), ..Alert::clone(&view.alert) }),
+            }
+        }
+        if let Err(error) = self.around.engine.receive(over).await {
+            warn!(%error, "alerts of rules that are gone cannot be ended");
+        }
+    }
+
+    /// Evaluates the groups that are due, together, since then the history is read once for all.
+    async fn evaluate(&self, groups: &mut [Scheduled], now: Timestamp) {
+        let is_due = |(_, group): &(usize, &Scheduled)| group.next <= Instant::now();
+        let due: Vec<usize> = groups.iter().enumerate().filter(is_due).map(|(at, _)| at).collect();
         let (evaluator, store) = (Arc::clone(&self.evaluator), self.around.store.clone());
+        let indexes = due.clone();
         let done = tokio::task::spawn_blocking(move || {
             let mut evaluator = evaluator.lock().unwrap_or_else(PoisonError::into_inner);
-            let evaluation = evaluator.evaluate(at, &store, now);
-            (evaluation, shown_rules::of(&evaluator))
+            evaluator.evaluate_all(&indexes, &store, now)
         });
-        // An error says that it panicked, which the log has.
-        let Ok((evaluation, shown)) = done.await else { return };
+        let Ok(evaluations) = done.await else {
+            // It panicked, which the log has; the next round may go better.
+            for at in due {
+                groups[at].move_on();
+            }
+            return;
+        };
+        for (at, evaluation) in due.into_iter().zip(evaluations) {
+            self.take(&mut groups[at], evaluation, now).await;
+        }
+        let missed: Vec<u64> = groups.iter().map(|group| group.missed).collect();
+        let shown = shown_rules::of(&self.lock(), &missed);
         self.around.shown.show(shown);
+    }
+
+    /// Keeps and hands on what a group gave.
+    async fn take(&self, group: &mut Scheduled, evaluation: Evaluation, now: Timestamp) {
         let missed = group.move_on();
+        self.around.lateness.note(&group.key, group.interval, missed, now);
+        let of = Moment { now, external_url: &self.around.external_url };
         let Evaluation { samples, mut alerts, changes, gone, errors, .. } = evaluation;
         group.samples = samples;
         for alert in &mut alerts {
             self.complete(alert);
         }
-        alerts.extend(self.of_errors(group, &errors, now));
-        alerts.extend(self.of_lateness(group, missed, now));
+        alerts.extend(trouble::of_errors(&group.key, &mut group.failed, &errors, of));
+        let was_late = std::mem::replace(&mut group.is_late, missed > 0);
+        // Where findings are told, one tells of it.
+        if !self.around.tells_findings {
+            alerts.extend(trouble::of_lateness(&group.key, was_late, missed, of));
+        }
         let is_changed = !changes.is_empty() || !gone.is_empty();
         let is_old = group.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY);
         let mut remembered = None;
@@ -300,110 +299,10 @@ impl Rules {
         let url = format!("{}/runbooks/{}", self.around.external_url, name.trim_end_matches(".md"));
         alert.annotations = Labels::new([("runbook_url", url)]).and(&alert.annotations);
     }
-
-    /// Rules that cannot be evaluated are trouble of their own.
-    fn of_errors(
-        &self,
-        group: &mut Scheduled,
-        errors: &[(String, String)],
-        now: Timestamp,
-    ) -> Vec<Alert> {
-        let mut alerts = Vec::new();
-        for (rule, error) in errors {
-            if !group.failed.contains(rule) {
-                warn!(group = %group.key, %rule, %error, "a rule cannot be evaluated");
-            }
-            alerts.push(self.own_alert("EtcdMonitorRuleFailed", &group.key, rule, error, now));
-        }
-        for rule in group.failed.drain(..) {
-            if !errors.iter().any(|(name, _)| *name == rule) {
-                let alert = self.own_alert("EtcdMonitorRuleFailed", &group.key, &rule, "", now);
-                alerts.push(Alert { ends_at: Some(now), ..alert });
-            }
-        }
-        group.failed = errors.iter().map(|(rule, _)| rule.clone()).collect();
-        alerts
-    }
-
-    /// So are evaluations that were missed.
-    fn of_lateness(&self, group: &mut Scheduled, missed: u32, now: Timestamp) -> Option<Alert> {
-        let was_late = std::mem::replace(&mut group.is_late, missed > 0);
-        let why = format!("{missed} evaluations were missed; the last one took too long");
-        let alert = self.own_alert("EtcdMonitorRulesLate", &group.key, "", &why, now);
-        match (was_late, missed > 0) {
-            (_, true) => Some(alert),
-            (true, false) => Some(Alert { ends_at: Some(now), ..alert }),
-            (false, false) => None,
-        }
-    }
-
-    fn own_alert(&self, name: &str, group: &str, rule: &str, why: &str, now: Timestamp) -> Alert {
-        let labels = Labels::new([
-            (ALERT_NAME, name),
-            ("severity", "warning"),
-            ("source", "rules"),
-            ("group", group),
-            ("rule", rule),
-        ]);
-        let what = if rule.is_empty() { format!("group {group}") } else { format!("rule {rule}") };
-        let summary = match name {
-            "EtcdMonitorRulesLate" => format!("{what} is evaluated too late"),
-            _ => format!("{what} cannot be evaluated: what it watches over is not watched"),
-        };
-        Alert {
-            labels,
-            annotations: Labels::new([("summary", summary.as_str()), ("description", why)]),
-            starts_at: now,
-            ends_at: None,
-            updated_at: now,
-            generator_url: format!("{}/prometheus/api/v1/rules", self.around.external_url),
-            hidden: None,
-        }
-    }
 }
 
 /// The states of a group as they are saved: with the moment at which they were looked after.
 fn states_of(evaluator: &Evaluator, group: &str, now: Timestamp) -> Vec<RuleAlert> {
     let states = evaluator.states().into_iter().filter(|alert| alert.group == group);
     states.map(|alert| RuleAlert { last_sent_at: Some(now), ..alert }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn mistakes(files: &[&Path]) -> Vec<String> {
-        let config: Config = serde_json::from_value(json!({"rule_files": files})).unwrap();
-        read(&config).err().unwrap_or_default().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn rules_that_come_with_the_program_stand_back_where_findings_are_told() {
-        let count = |findings: bool| {
-            let config = Config { findings, ..Config::default() };
-            let groups = read(&config).unwrap();
-            groups.iter().map(|group| group.rules.len()).sum::<usize>()
-        };
-        let (beside_findings, alone) = (count(true), count(false));
-        assert!(0 < beside_findings && beside_findings < alone / 2, "{beside_findings} of {alone}");
-    }
-
-    #[test]
-    fn a_mistake_in_a_file_is_told_with_its_place() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("a.yaml");
-        std::fs::write(&file, "groups:\n- name: a\n  rules:\n  - {alert: A, expr: 'up =='}\n")
-            .unwrap();
-        let found = mistakes(&[&file]);
-        assert!(
-            found[0].starts_with("rule_files[0]: ") && found[0].contains("a.yaml:4"),
-            "{found:?}"
-        );
-        let found = mistakes(&[&directory.path().join("none.yaml")]);
-        assert!(found[0].contains("none.yaml: cannot be read"), "{found:?}");
-    }
 }

@@ -4,12 +4,13 @@ use rules::Evaluator;
 use rules::evaluate::{GroupStatus, RuleStatus};
 use server::rules::{AlertView, GroupView, RuleView};
 
-/// All of them, as they are now.
-pub(super) fn of(evaluator: &Evaluator) -> Vec<GroupView> {
-    evaluator.status().map(|status| group(&status)).collect()
+/// All of them, as they are now; `missed` has how many evaluations of each were left out.
+pub(super) fn of(evaluator: &Evaluator, missed: &[u64]) -> Vec<GroupView> {
+    let missed = missed.iter().copied().chain(std::iter::repeat(0));
+    evaluator.status().zip(missed).map(|(status, missed)| group(&status, missed)).collect()
 }
 
-fn group(status: &GroupStatus<'_>) -> GroupView {
+fn group(status: &GroupStatus<'_>, missed: u64) -> GroupView {
     GroupView {
         name: status.group.name.clone(),
         file: status.group.file.clone(),
@@ -17,6 +18,9 @@ fn group(status: &GroupStatus<'_>) -> GroupView {
         limit: status.group.limit,
         last_evaluation: status.last_evaluation,
         evaluation_time: status.evaluation_time,
+        evaluations: status.evaluations,
+        missed,
+        failures: status.failures,
         rules: status.rules.iter().map(rule).collect(),
     }
 }

@@ -1,6 +1,5 @@
 //! Starting alerting, and feeding it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,24 +9,17 @@ use jiff::Timestamp;
 use model::clock::Clock;
 use model::config_error::ConfigError;
 use monitor::fleet::Fleet;
-use server::rules::Rules as Shown;
-use store::alerts::{Alerts, Options};
+use store::alerts::Alerts;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
-use tsdb::Tsdb;
 
-use super::rules::{self, Pulse, Rules, Surroundings};
-use super::{Config, Routes, feed, heartbeat};
+use super::rules::{Pulse, Rules, Surroundings};
+use super::{Config, Routes, feed, heartbeat, rule_groups, service};
 use crate::error::{Error, Mistakes};
-
-/// Its file within the data directory.
-const FILE: &str = "alerts.db";
 
 /// How often history that is over age is removed.
 const RETAIN_EVERY: Duration = Duration::from_mins(10);
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// Alerting at work.
 pub(crate) struct Alerting {
@@ -39,20 +31,16 @@ pub(crate) struct Alerting {
     pulse: Option<Pulse>,
 }
 
-/// Opens what `data_dir` has, and begins. `url` is where the API is served.
-pub(crate) async fn start(
+/// Begins with what `store` has.
+pub(super) async fn start(
     config: &Config,
-    data_dir: &Path,
-    history: Option<Tsdb>,
-    url: &str,
-    clock: Arc<dyn Clock>,
-    shown: Shown,
+    store: Alerts,
+    around: &service::Surroundings,
 ) -> Result<Alerting, Error> {
     let routes = Routes::read(config).map_err(mistakes)?;
-    let groups = rules::read(config).map_err(mistakes)?;
-    let options = Options { retention: DAY * config.retention_days, ..Options::default() };
-    let store = Alerts::open(&data_dir.join(FILE), options)?;
-    let external_url = config.external_url.clone().unwrap_or_else(|| url.to_owned());
+    let groups = rule_groups::read(config).map_err(mistakes)?;
+    let external_url = config.external_url.clone().unwrap_or_else(|| around.url.clone());
+    let clock = Arc::clone(&around.clock);
     // It ends after those that bring alerts, so that their last word is stored.
     let stop = CancellationToken::new();
     let start = Start {
@@ -65,10 +53,17 @@ pub(crate) async fn start(
         give_up_after: config.give_up_after,
     };
     let (engine, saved) = Engine::start(start, stop.clone()).await?;
-    let rules = match history {
+    let rules = match around.history.clone() {
         Some(store) => {
-            let engine = engine.clone();
-            let around = Surroundings { store, engine, clock, external_url, shown };
+            let around = Surroundings {
+                store,
+                engine: engine.clone(),
+                clock,
+                external_url,
+                shown: around.rules.clone(),
+                lateness: around.lateness.clone(),
+                tells_findings: config.findings,
+            };
             Some(Rules::start(config, groups, saved, around).await)
         }
         None => None,

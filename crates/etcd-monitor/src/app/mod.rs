@@ -12,7 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alert::Engine;
 use jiff::Timestamp;
 use model::clock::{Clock, SystemClock};
 use model::secret::Secret;
@@ -23,9 +22,8 @@ use store::Records;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
-use tsdb::Tsdb;
 
-use crate::alerting::{self, Alerting};
+use crate::alerting::{Lateness, Service, Surroundings};
 use crate::cli::flags::RunFlags;
 use crate::cli::values::UserPassword;
 use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
@@ -67,9 +65,20 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let fleet = Fleet::with_stores(Arc::clone(&clock), records.clone(), sink);
     let server = Server::bind(&settings.server).await?;
     let url = format!("http://{}", server.local_addr());
-    let rules = Rules::default();
-    let store = history.as_ref().map(History::store);
-    let mut alerting = start_alerting(&settings, store, &url, &clock, &rules).await?;
+    let lateness = Lateness::default();
+    let around = Surroundings {
+        data_dir: settings.data_dir.clone(),
+        history: history.as_ref().map(History::store),
+        url: url.clone(),
+        clock: Arc::clone(&clock),
+        fleet: fleet.clone(),
+        rules: Rules::default(),
+        alerts: server::Alerts::default(),
+        lateness: lateness.clone(),
+    };
+    let (rules, alerts) = (around.rules.clone(), around.alerts.clone());
+    let alerting = Service::new(around);
+    alerting.start(&settings.alerts).await?;
     info!(version = VERSION.version, %url, clusters = settings.clusters.len(), "started");
     console.started(&url, settings.clusters.len());
 
@@ -78,10 +87,7 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     let events = fleet.events().subscribe();
     fleet.apply(settings.clusters.clone());
     // After the clusters are known: what is known of others is over.
-    if let Some(alerting) = &mut alerting {
-        alerting.feed(&settings.alerts, &fleet, &url, &tasks, &stop);
-    }
-    let alerts = alerting.as_ref().map(|alerting| alerting.engine.clone());
+    alerting.feed(&stop).await;
     let state = state(&fleet, history.as_ref(), alerts, rules, &clock, started_at);
     tasks.spawn(server.serve(state, stop.clone()));
     if let Some(history) = &history {
@@ -92,13 +98,14 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
         tasks.spawn(records::retain(records, Arc::clone(&clock), stop.clone()));
     }
     let store = history.as_ref().map(History::store);
-    tasks.spawn(storage::watch(fleet.clone(), store, records.clone(), stop.clone()));
+    tasks.spawn(storage::watch(fleet.clone(), store, records.clone(), lateness, stop.clone()));
     if let Some(data_dir) = settings.data_dir.clone() {
         tasks.spawn(maintenance::follow(fleet.clone(), data_dir, stop.clone()));
     }
     tasks.spawn(console.follow(fleet.clone(), events, url, stop.clone()));
     if flags.config.is_some() {
-        let reload = reload::Reload { flags, settings, fleet: fleet.clone(), log, console, clock };
+        let (fleet, alerting) = (fleet.clone(), alerting.clone());
+        let reload = reload::Reload { flags, settings, fleet, alerting, log, console, clock };
         tasks.spawn(reload.run(signals.hangups(), stop.clone()));
     }
     tasks.close();
@@ -109,9 +116,7 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
         stop.cancel();
         fleet.shutdown().await;
         tasks.wait().await;
-        if let Some(alerting) = alerting {
-            alerting.shutdown().await;
-        }
+        alerting.end().await;
         if let Some(history) = history {
             history.close().await;
         }
@@ -142,24 +147,10 @@ fn open_records(settings: &Settings, clock: &dyn Clock) -> Result<Option<Records
     Ok(records.transpose()?)
 }
 
-/// None where alerts are switched off, or have no place.
-async fn start_alerting(
-    settings: &Settings,
-    history: Option<Tsdb>,
-    url: &str,
-    clock: &Arc<dyn Clock>,
-    rules: &Rules,
-) -> Result<Option<Alerting>, Error> {
-    let directory = settings.data_dir.as_deref().filter(|_| settings.alerts.enabled);
-    let Some(directory) = directory else { return Ok(None) };
-    let (clock, rules) = (Arc::clone(clock), rules.clone());
-    alerting::start(&settings.alerts, directory, history, url, clock, rules).await.map(Some)
-}
-
 fn state(
     fleet: &Fleet,
     history: Option<&History>,
-    alerts: Option<Engine>,
+    alerts: server::Alerts,
     rules: Rules,
     clock: &Arc<dyn Clock>,
     started_at: Timestamp,

@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::alerting::{Service, watched_files};
 use crate::cli::flags::RunFlags;
 use crate::config::{Settings, SystemEnvironment, compose, diff};
 use crate::console::Console;
@@ -29,6 +30,7 @@ pub(super) struct Reload {
     pub(super) flags: RunFlags,
     pub(super) settings: Settings,
     pub(super) fleet: Fleet,
+    pub(super) alerting: Service,
     pub(super) log: logging::Handle,
     pub(super) console: Console,
     pub(super) clock: Arc<dyn Clock>,
@@ -43,6 +45,7 @@ impl Reload {
     ) {
         let Some(file) = self.flags.config.clone() else { return };
         let mut seen = fingerprint(&file);
+        let mut seen_of_alerts = self.of_alerts();
         let mut ticks = interval(COMPARE_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -52,15 +55,28 @@ impl Reload {
                 _ = ticks.tick() => false,
             };
             let now = fingerprint(&file);
-            if is_told || (now.is_some() && now != seen) {
+            let of_alerts = self.of_alerts();
+            let is_other = of_alerts.is_some() && of_alerts != seen_of_alerts;
+            if is_told || is_other || (now.is_some() && now != seen) {
                 seen = now;
-                self.reload();
+                self.reload(is_told || is_other, &stop).await;
+                seen_of_alerts = self.of_alerts();
             }
         }
     }
 
-    /// Reads, checks and applies; a file with mistakes changes nothing.
-    fn reload(&mut self) {
+    /// A hash of the files that the section of alerts names; none while one cannot be read.
+    fn of_alerts(&self) -> Option<u64> {
+        let files = watched_files(&self.settings.alerts);
+        let all: Option<Vec<u64>> = files.iter().map(|file| fingerprint(file)).collect();
+        let mut hasher = DefaultHasher::new();
+        (files, all?).hash(&mut hasher);
+        Some(hasher.finish())
+    }
+
+    /// Reads, checks and applies; a file with mistakes changes nothing. Alerting is begun anew where
+    /// its section is another one, or `with_alerts`, since a file that it names is.
+    async fn reload(&mut self, with_alerts: bool, stop: &CancellationToken) {
         let new = match compose(&self.flags, &SystemEnvironment, self.clock.now()) {
             Ok(new) => new,
             Err(mistakes) => {
@@ -90,6 +106,10 @@ impl Reload {
             applied.removed.len(),
             applied.unchanged.len()
         ));
+        if with_alerts || self.settings.alerts != new.alerts {
+            self.alerting.reload(&new.alerts, stop).await;
+            self.console.tell("alerting goes on with the configuration as it is now");
+        }
         self.settings = new;
     }
 }

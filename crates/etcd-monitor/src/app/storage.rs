@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tsdb::Tsdb;
 
 use super::blind::Blindness;
+use crate::alerting::Lateness;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -30,6 +31,7 @@ pub(super) async fn watch(
     fleet: Fleet,
     history: Option<Tsdb>,
     records: Option<Records>,
+    lateness: Lateness,
     stop: CancellationToken,
 ) {
     let mut blindness = Blindness::default();
@@ -40,6 +42,7 @@ pub(super) async fn watch(
             let now = fleet.clock().now();
             let mut all = conditions(&stores, now);
             all.extend(blindness.look(&fleet, EVERY, now));
+            all.extend(lateness.condition(now));
             fleet.observe_own(all);
         }
         tokio::select! {

@@ -1,5 +1,6 @@
 //! The flags of `alert`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -14,6 +15,9 @@ pub struct Asked {
     /// The running etcd-monitor that is asked
     #[arg(long, env = "ETCD_MONITOR_URL", value_name = "URL", default_value_t = Address::default())]
     pub url: Address,
+    /// The CA that signed the certificate of an https:// URL [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
     /// How long an answer may take
     #[arg(long, value_name = "TIME", value_parser = step, default_value = "30s")]
     pub timeout: Duration,

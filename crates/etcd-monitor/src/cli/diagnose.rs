@@ -40,6 +40,9 @@ pub struct DiagnoseFlags {
     /// A running etcd-monitor whose history is shown too, if it answers
     #[arg(long, env = "ETCD_MONITOR_URL", value_name = "URL", default_value_t = Address::default())]
     pub url: Address,
+    /// The CA that signed the certificate of an https:// --url [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub url_cacert: Option<PathBuf>,
     /// Say nothing on standard error while looking
     #[arg(long)]
     pub quiet: bool,

@@ -25,7 +25,7 @@ pub struct Settings {
     pub history: history::Config,
     /// How long records of what happened are kept; a change needs a restart.
     pub records: records::Config,
-    /// What is alerted on, and whom alerts are told; a change needs a restart.
+    /// What is alerted on, and whom alerts are told.
     pub alerts: alerting::Config,
     /// Where to keep data; a change needs a restart. Default: `$XDG_DATA_HOME/etcd-monitor`, or
     /// `/var/lib/etcd-monitor` for root.

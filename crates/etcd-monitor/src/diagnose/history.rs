@@ -1,8 +1,9 @@
 //! What a running monitor knows of a cluster: its curves of the last hours, and what was wrong.
 
+use std::path::Path;
 use std::time::Duration;
 
-use etcd::{ClientConfig, Connector, HttpTarget};
+use etcd::{Connector, HttpTarget};
 use jiff::Timestamp;
 use model::clock::{Clock as _, SystemClock};
 use model::series::Series;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use crate::query;
 use crate::query::address::Address;
+use crate::rest;
 
 /// How far the curves go back.
 pub(super) const RANGE: Duration = Duration::from_hours(6);
@@ -61,12 +63,12 @@ struct Findings {
     findings: Vec<Past>,
 }
 
-/// What the monitor at `address` knows of `cluster`.
-pub(super) async fn of(address: &Address, cluster: &str) -> History {
+/// What the monitor at `address`, whose certificate `cacert` signed, knows of `cluster`.
+pub(super) async fn of(address: &Address, cacert: Option<&Path>, cluster: &str) -> History {
     let now = SystemClock.now();
     let mut curves = Vec::new();
     for (title, unit, scale, expression) in expressions(cluster) {
-        match query::curves(address, &expression, RANGE, now, TIMEOUT).await {
+        match query::curves(address, cacert, &expression, RANGE, now, TIMEOUT).await {
             Ok(series) if series.is_empty() => {}
             Ok(series) => curves.push(Curves { title, unit, scale, series }),
             Err(error) => return History::None(error.to_string()),
@@ -75,8 +77,8 @@ pub(super) async fn of(address: &Address, cluster: &str) -> History {
     if curves.is_empty() {
         return History::None(format!("{address} knows no cluster called {cluster}"));
     }
-    let open = findings(address, cluster, "state=open").await.unwrap_or_default();
-    let past = findings(address, cluster, "state=closed&from=-24h&limit=20").await;
+    let open = findings(address, cacert, cluster, "state=open").await.unwrap_or_default();
+    let past = findings(address, cacert, cluster, "state=closed&from=-24h&limit=20").await;
     let past = past.unwrap_or_default();
     History::Known { address: address.to_string(), curves, open, past }
 }
@@ -114,8 +116,14 @@ fn expressions(cluster: &str) -> [(&'static str, &'static str, f64, String); 4] 
     ]
 }
 
-async fn findings(address: &Address, cluster: &str, which: &str) -> Option<Vec<Past>> {
-    let server = Connector::new(ClientConfig::default()).ok()?.member(address.endpoint().clone());
+async fn findings(
+    address: &Address,
+    cacert: Option<&Path>,
+    cluster: &str,
+    which: &str,
+) -> Option<Vec<Past>> {
+    let connector = Connector::new(rest::config(cacert)).ok()?;
+    let server = connector.member(address.endpoint().clone());
     let page = format!("/api/v1/clusters/{cluster}/findings?{which}");
     let reply =
         server.http_get(&HttpTarget::of_member(&page), TIMEOUT, MAX_ANSWER_BYTES).await.ok()?;

@@ -74,7 +74,7 @@ async fn diagnose(
             let keys = keys::of(config, &cluster.view).await;
             cluster.take_keys(keys);
         }
-        cluster.history = history::of(&flags.url, &cluster.name).await;
+        cluster.history = history::of(&flags.url, flags.url_cacert.as_deref(), &cluster.name).await;
     }
     let is_well = report.is_well();
     let is_terminal = flags.to.is_none() && io::stdout().is_terminal();

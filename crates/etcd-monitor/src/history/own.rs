@@ -1,8 +1,8 @@
 //! Our own series in the history, so that rules and queries see what we judge: for each cluster
 //! those that `/metrics` has under the same names.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use expfmt::Kind;
@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use model::finding::{Finding, FindingKind};
 use model::health::Health;
 use model::series::{Labels, METRIC_NAME};
-use monitor::fleet::{ClusterHandle, Fleet};
+use monitor::config::Thresholds;
+use monitor::fleet::Fleet;
 use monitor::own;
 use monitor::view::ClusterView;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use tsdb::{SeriesId, Target, Tsdb};
 /// As often as members are scraped.
 const EVERY: Duration = Duration::from_secs(15);
 
-const DESCRIPTIONS: [(&str, Kind, &str); 9] = [
+const DESCRIPTIONS: [(&str, Kind, &str); 15] = [
     ("etcd_monitor_up", Kind::Gauge, "Whether any member of the cluster answers."),
     (
         "etcd_monitor_has_quorum",
@@ -32,7 +33,21 @@ const DESCRIPTIONS: [(&str, Kind, &str); 9] = [
         Kind::Gauge,
         "Healthy voters that may still fail; negative when there are too few already.",
     ),
+    ("etcd_monitor_healthy_voters", Kind::Gauge, "Voting members that are healthy."),
     ("etcd_monitor_leader_changes_total", Kind::Counter, "Elections that the monitor saw."),
+    (
+        "etcd_monitor_slowest_probe_seconds",
+        Kind::Gauge,
+        "The slowest probe of the last minute, by the median.",
+    ),
+    ("etcd_monitor_threshold_latency_seconds", Kind::Gauge, "thresholds.max_latency_ms."),
+    ("etcd_monitor_threshold_db_size_bytes", Kind::Gauge, "thresholds.max_db_size_mb."),
+    ("etcd_monitor_threshold_leader_changes", Kind::Gauge, "thresholds.max_leader_changes."),
+    (
+        "etcd_monitor_threshold_available_members",
+        Kind::Gauge,
+        "thresholds.min_available_nodes, where it is set.",
+    ),
     ("etcd_monitor_last_sweep_timestamp_seconds", Kind::Gauge, "When the last sweep was judged."),
     (
         "etcd_monitor_member_healthy",
@@ -129,33 +144,56 @@ pub(super) async fn record(store: Tsdb, fleet: Fleet, stop: CancellationToken) {
             () = tokio::time::sleep(EVERY) => {}
         }
         let now = fleet.clock().now();
-        let views: Vec<Arc<ClusterView>> =
-            fleet.clusters().iter().map(ClusterHandle::view).collect();
-        for view in &views {
+        let clusters = fleet.clusters();
+        let mut names = HashSet::with_capacity(clusters.len());
+        for cluster in &clusters {
+            let view = cluster.view();
             let target =
                 Labels::new([("cluster", view.name.as_str())].into_iter().chain(
                     view.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())),
                 ));
+            let mut samples = of_cluster(&view);
+            samples.extend(of_thresholds(&cluster.config().thresholds));
+            let slowest = cluster.slowest_probe().map(|(_, median)| median.as_secs_f64());
+            samples.extend(slowest.map(|time| (named("etcd_monitor_slowest_probe_seconds"), time)));
             // While it is paused the scrapes say so.
-            let _ = sets.append(&view.name, &target, now, &of_cluster(view));
+            let _ = sets.append(&view.name, &target, now, &samples);
+            names.insert(view.name.clone());
         }
         let target = Labels::new([("cluster", own::NAME)]);
         let findings = fleet.own_findings();
         let samples: Vec<_> = findings.iter().filter_map(|finding| of_finding(finding)).collect();
         let _ = sets.append(own::NAME, &target, now, &samples);
         for name in sets.names() {
-            if name != own::NAME && !views.iter().any(|view| view.name == name) {
+            if name != own::NAME && !names.contains(&name) {
                 sets.end(&name, now);
             }
         }
     }
 }
 
+fn named(name: &'static str) -> Labels {
+    Labels::new([(METRIC_NAME, name)])
+}
+
+/// What the configuration calls too much, for rules to compare with.
+fn of_thresholds(thresholds: &Thresholds) -> Vec<(Labels, f64)> {
+    let Thresholds { max_latency_ms, max_db_size_mb, .. } = thresholds;
+    let mut samples = vec![
+        (named("etcd_monitor_threshold_latency_seconds"), *max_latency_ms as f64 / 1_000.0),
+        (named("etcd_monitor_threshold_db_size_bytes"), *max_db_size_mb as f64 * 1_048_576.0),
+        (named("etcd_monitor_threshold_leader_changes"), thresholds.max_leader_changes as f64),
+    ];
+    let least = thresholds.min_available_nodes.map(|least| least as f64);
+    samples.extend(least.map(|least| (named("etcd_monitor_threshold_available_members"), least)));
+    samples
+}
+
 fn of_cluster(view: &ClusterView) -> Vec<(Labels, f64)> {
     let mut samples = Vec::with_capacity(6 + 2 * view.members.len());
     let flag = |value: bool| f64::from(u8::from(value));
     let seconds = |at: Timestamp| at.as_millisecond() as f64 / 1_000.0;
-    let plain = |name| Labels::new([(METRIC_NAME, name)]);
+    let plain = named;
     let is_up = view.members.iter().any(|member| member.is_reachable == Some(true));
     samples.push((plain("etcd_monitor_up"), flag(is_up)));
     if let Some(has_quorum) = view.quorum.has_quorum {
@@ -164,6 +202,7 @@ fn of_cluster(view: &ClusterView) -> Vec<(Labels, f64)> {
     let listed = view.members.iter().filter(|member| member.is_listed).count();
     samples.push((plain("etcd_monitor_members"), listed as f64));
     samples.push((plain("etcd_monitor_quorum_margin"), view.quorum.margin as f64));
+    samples.push((plain("etcd_monitor_healthy_voters"), view.quorum.healthy_voters as f64));
     samples.push((plain("etcd_monitor_leader_changes_total"), view.leader_changes as f64));
     if let Some(at) = view.as_of {
         samples.push((plain("etcd_monitor_last_sweep_timestamp_seconds"), seconds(at)));

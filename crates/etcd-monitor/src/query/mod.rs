@@ -19,6 +19,7 @@ mod table;
 mod view;
 
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::time::Duration;
 
 use etcd::TlsConfig;
@@ -89,6 +90,7 @@ pub fn run(flags: QueryFlags, now: Timestamp) -> Result<String, Error> {
 /// The series of `expression` over the `range` up to now, of whoever answers at `address`.
 pub(crate) async fn curves(
     address: &Address,
+    cacert: Option<&Path>,
     expression: &str,
     range: Duration,
     now: Timestamp,
@@ -97,7 +99,7 @@ pub(crate) async fn curves(
     let span = Span::new(None, Some(range), None, now)?;
     let call = Call {
         address,
-        tls: TlsConfig::default(),
+        tls: TlsConfig { ca_file: cacert.map(Path::to_owned), ..TlsConfig::default() },
         timeout,
         route: span.route(),
         form: request::form(expression, span, timeout),

@@ -2,7 +2,7 @@
 //! told that it is over; with amtool beside it, and without a secret anywhere.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const SECRET: &str = "hunter2-in-the-path";
 
 const TOLD_WITHIN: Duration = Duration::from_secs(20);
 
-/// A monitor of `cluster` that tells `hook`.
-async fn start(cluster: &Cluster, hook: &Hook, directory: &TempDir) -> Program {
+/// Writes the configuration of a monitor of `cluster` that tells `hook`.
+fn configure(cluster: &Cluster, hook: &Hook, directory: &TempDir) -> PathBuf {
     let config = json!({
         "clusters": [{"name": "test", "endpoints": cluster.endpoints()}],
         "data_dir": directory.path().join("data"),
@@ -36,8 +36,13 @@ async fn start(cluster: &Cluster, hook: &Hook, directory: &TempDir) -> Program {
     });
     let file = directory.path().join("config.yaml");
     fs::write(&file, config.to_string()).unwrap();
+    file
+}
+
+/// A monitor of `cluster` that tells `hook`.
+async fn start(cluster: &Cluster, hook: &Hook, directory: &TempDir) -> Program {
     let mut command = program::command();
-    command.arg("--config").arg(file);
+    command.arg("--config").arg(configure(cluster, hook, directory));
     Program::start(command).await
 }
 
@@ -127,7 +132,7 @@ async fn assert_no_secret(program: &Program, directory: &Path, texts: &[String])
 }
 
 #[tokio::test]
-async fn a_receiver_that_fails_is_told_by_its_test() {
+async fn a_receiver_that_fails_is_told_by_its_test_and_is_changed_while_the_monitor_runs() {
     let Some(version) = EtcdVersion::available().pop() else { return };
     let cluster = Cluster::builder(version).members(1).start().await.unwrap();
     let hook = Hook::start().await;
@@ -142,6 +147,42 @@ async fn a_receiver_that_fails_is_told_by_its_test() {
     assert!(text(&bad).contains("FAILED") && text(&bad).contains("500"), "{bad:?}");
     let unknown = ask(&program, &["alert", "test", "nobody-knows"]).await;
     assert_eq!(unknown.status.code(), Some(3), "{unknown:?}");
+
+    // Another receiver, while it runs: what was decided stays.
+    let silence = ["alert", "silence", "add", "alertname=X", "--for", "1h", "--comment", "why"];
+    let silence = ask(&program, &silence).await;
+    assert!(silence.status.success(), "{silence:?}");
+    let before = program.json("/api/v1/silences").await;
+    let other = Hook::start().await;
+    configure(&cluster, &other, &directory);
+    program
+        .until("the new receiver", TOLD_WITHIN, "/api/v1/receivers", |found| {
+            found["receivers"][0]["channels"][0]["failed"] == 0
+        })
+        .await;
+    testbed::wait_until("told to the new receiver", TOLD_WITHIN, async || {
+        let _ = ask(&program, &["alert", "test", "everybody"]).await;
+        !other.taken().is_empty()
+    })
+    .await
+    .unwrap();
+    assert_eq!(program.json("/api/v1/silences").await, before);
+    assert!(program.output().contains("alerting goes on"), "{}", program.output());
+    let (_, metrics) = http::get(program.authority(), "/metrics").await;
+    for series in [
+        "etcd_monitor_notifications_waiting{receiver=\"everybody\",channel=\"webhook[0]\"} 0",
+        "etcd_monitor_notifications_circuit_state{receiver=\"everybody\",channel=\"webhook[0]\",state=\"closed\"} 1",
+        "etcd_monitor_rule_group_missed_evaluations_total{file=\"default\",group=\"etcd-raft\"} 0",
+        "etcd_monitor_threshold_db_size_bytes{cluster=\"test\"} 8589934592",
+    ] {
+        assert!(metrics.contains(series), "{series}: {metrics}");
+    }
+    // A mistake changes nothing.
+    fs::write(directory.path().join("config.yaml"), "alerts: {slack: {nonsense: 1}}").unwrap();
+    let is_told = async || program.output().contains("alerts.slack");
+    testbed::wait_until("the mistake", TOLD_WITHIN, is_told).await.unwrap();
+    let good = ask(&program, &["alert", "test", "everybody"]).await;
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
 }
 
 #[tokio::test]

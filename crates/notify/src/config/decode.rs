@@ -15,12 +15,19 @@ const MAX_ERRORS: usize = 50;
 
 /// The value of type `T`, or all that is wrong with `value`.
 pub(super) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<ConfigError>> {
+    match decode_sound(value) {
+        (Some(decoded), errors) if errors.is_empty() => Ok(decoded),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// What is sound of `value`, where that is enough for a `T`, and all that is not.
+pub(super) fn decode_sound<T: DeserializeOwned>(value: &Value) -> (Option<T>, Vec<ConfigError>) {
     let mut rest = value.clone();
     let mut errors: Vec<ConfigError> = Vec::new();
     while errors.len() < MAX_ERRORS {
         let error = match serde_path_to_error::deserialize::<_, T>(&rest) {
-            Ok(decoded) if errors.is_empty() => return Ok(decoded),
-            Ok(_) => break,
+            Ok(decoded) => return (Some(decoded), errors),
             Err(error) => error,
         };
         let steps: Vec<Segment> = error.path().iter().cloned().collect();
@@ -30,7 +37,7 @@ pub(super) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Config
             break;
         }
     }
-    Err(errors)
+    (None, errors)
 }
 
 /// As people write it: `webhook_configs[0].url`.

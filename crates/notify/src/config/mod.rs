@@ -63,6 +63,42 @@ impl Receiver {
     /// Reads one entry of `receivers`; or all that is wrong with its form. What its values mean is
     /// checked by [`Receiver::validate`].
     pub fn decode(value: &Value) -> Result<Self, Vec<ConfigError>> {
+        match Self::decode_sound(value) {
+            (Some(receiver), errors) if errors.is_empty() => Ok(receiver),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    /// The channels of the receiver that `value` describes, or all that is wrong: with its shape, and
+    /// with what the values mean that have the right one.
+    ///
+    /// # Errors
+    /// It has mistakes.
+    pub fn channels(
+        value: &Value,
+        global: &Global,
+        templates: &crate::Templates,
+    ) -> Result<Vec<crate::Channel>, Vec<ConfigError>> {
+        let (sound, mut errors) = Self::decode_sound(value);
+        let Some(sound) = sound else { return Err(errors) };
+        let made = crate::Channel::all(&sound, global, templates);
+        if errors.is_empty() {
+            return made;
+        }
+        // What was taken out is not missing.
+        let integration = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
+        let touched: Vec<String> = errors.iter().map(|error| integration(&error.path)).collect();
+        let is_due = |error: &ConfigError| {
+            error.message.contains("is missing") && touched.contains(&integration(&error.path))
+        };
+        let known: Vec<String> = errors.iter().map(|error| error.path.clone()).collect();
+        let is_told = |error: &ConfigError| known.iter().any(|path| error.path.starts_with(path));
+        let more = made.err().unwrap_or_default().into_iter();
+        errors.extend(more.filter(|error| !is_due(error) && !is_told(error)));
+        Err(errors)
+    }
+
+    fn decode_sound(value: &Value) -> (Option<Self>, Vec<ConfigError>) {
         let mut value = value.clone();
         let mut errors = Vec::new();
         if let Value::Object(map) = &mut value {
@@ -81,14 +117,9 @@ impl Receiver {
                 errors.push(ConfigError::new("name", "is missing; give a receiver a name"));
             }
         }
-        match decode::decode::<Self>(&value) {
-            Ok(receiver) if errors.is_empty() => Ok(receiver),
-            Ok(_) => Err(errors),
-            Err(more) => {
-                errors.extend(more);
-                Err(errors)
-            }
-        }
+        let (sound, more) = decode::decode_sound::<Self>(&value);
+        errors.extend(more);
+        (sound, errors)
     }
 
     /// All that is wrong with what its values mean, inherited ones included.

@@ -181,3 +181,23 @@ async fn templates_of_files_can_be_included_and_their_errors_have_lines() {
     assert_eq!(wrong[0].path, "bad");
     assert!(wrong[0].message.ends_with("(line 2)"), "{wrong:?}");
 }
+
+#[test]
+fn what_values_mean_is_told_beside_mistakes_of_form() {
+    let receiver = json!({
+        "name": "r",
+        "slack_configs": [{"chanel": "#x", "api_url": "hooks.example"}, {"api_url": 5}],
+        "webhook_configs": [{"url": "nowhere"}],
+    });
+    let errors = Receiver::channels(&receiver, &Global::default(), &Templates::default());
+    let mut found: Vec<String> =
+        errors.err().unwrap_or_default().iter().map(|error| error.path.clone()).collect();
+    found.sort();
+    let expected = [
+        "slack_configs[0].api_url",
+        "slack_configs[0].chanel",
+        "slack_configs[1].api_url",
+        "webhook_configs[0].url",
+    ];
+    assert_eq!(found, expected);
+}

@@ -71,6 +71,7 @@ fn latest(
         to_ms: seen.end_ms(),
         spacing_ms: (grid.steps > 1).then_some(grid.step_ms),
         figure: Figure::Last,
+        is_last: grid.steps == 1,
     };
     let mut rows: Vec<Row> = Vec::new();
     each(context, selector, want, |Series { labels, samples }, spacing_ms| {

@@ -132,6 +132,7 @@ impl Ranges<'_> {
                     to_ms: seen.end_ms(),
                     spacing_ms: stands_for.is_some().then(|| spacing(range_ms, steps)),
                     figure: stands_for.unwrap_or(Figure::Last),
+                    is_last: false,
                 };
                 select::each(context, selector, want, add)?;
                 rows.sort_by(|a, b| a.0.cmp(&b.0));

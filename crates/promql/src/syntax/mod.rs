@@ -1,5 +1,6 @@
 //! From text to a checked expression: words, grammar, types.
 
+pub(crate) mod apart;
 pub(crate) mod ast;
 pub(crate) mod check;
 pub(crate) mod functions;

@@ -56,15 +56,16 @@ impl Alerts {
         self.active.insert(alert.labels.clone(), alert);
     }
 
-    /// Evaluates the rule. On an error nothing has changed, except that a rule over its limit has
+    /// Evaluates the rule, given what its expression yields. On an error nothing has changed, except that a rule over its limit has
     /// no alerts any more, as in Prometheus; those that fired are told to be over.
     pub(super) fn evaluate(
         &mut self,
         rule: &Rule,
         alert: &AlertRule,
+        found: Result<Vec<Point>, String>,
         context: Context<'_>,
     ) -> (Changes, Result<(), String>) {
-        let seen = match self.seen(rule, alert, context) {
+        let seen = match found.and_then(|found| self.seen(rule, alert, found, context)) {
             Ok(seen) => seen,
             Err(error) => return (Changes::default(), Err(error)),
         };
@@ -105,10 +106,10 @@ impl Alerts {
         &self,
         rule: &Rule,
         alert: &AlertRule,
+        found: Vec<Point>,
         context: Context<'_>,
     ) -> Result<Vec<RuleAlert>, String> {
         let mut known = BTreeSet::new();
-        let found = context.vector(&rule.query)?;
         let as_alert = |(found, value): Point| {
             let text = |template: &Template| context.expand(template, &found, value);
             let labels = alert_labels(rule, &found, text);

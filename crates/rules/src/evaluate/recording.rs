@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use model::series::{Labels, METRIC_NAME};
 
-use super::context::{Context, Point};
+use super::context::Point;
 use crate::file::Rule;
 
-/// The samples that `rule` records.
-pub(super) fn evaluate(rule: &Rule, context: Context<'_>) -> Result<Vec<Point>, String> {
-    let found = context.vector(&rule.query)?;
+/// The samples that `rule` records, given what its expression yields; at most `limit`, or any number
+/// for 0.
+pub(super) fn evaluate(
+    rule: &Rule,
+    found: Result<Vec<Point>, String>,
+    limit: usize,
+) -> Result<Vec<Point>, String> {
+    let found = found?;
     let mut samples = Vec::with_capacity(found.len());
     let mut known = BTreeSet::new();
     for (labels, value) in found {
@@ -25,8 +30,8 @@ pub(super) fn evaluate(rule: &Rule, context: Context<'_>) -> Result<Vec<Point>, 
         }
         samples.push((labels, value));
     }
-    if context.limit > 0 && samples.len() > context.limit {
-        let (limit, count) = (context.limit, samples.len());
+    if limit > 0 && samples.len() > limit {
+        let count = samples.len();
         return Err(format!("exceeded limit of {limit} with {count} series"));
     }
     Ok(samples)

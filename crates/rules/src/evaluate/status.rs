@@ -17,6 +17,10 @@ pub struct GroupStatus<'a> {
     pub last_evaluation: Option<Timestamp>,
     /// How long the last evaluation took.
     pub evaluation_time: Duration,
+    /// Evaluations so far.
+    pub evaluations: u64,
+    /// Evaluations of its rules that failed.
+    pub failures: u64,
     /// In order of the file.
     pub rules: Vec<RuleStatus<'a>>,
 }
@@ -69,6 +73,8 @@ impl Running {
             group: &self.group,
             last_evaluation: self.last_evaluation,
             evaluation_time: self.evaluation_time,
+            evaluations: self.evaluations,
+            failures: self.failures,
             rules: rules.map(|(rule, running)| running.status(rule)).collect(),
         }
     }

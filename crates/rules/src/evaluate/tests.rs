@@ -199,3 +199,52 @@ fn a_restart_neither_restarts_waiting_nor_repeats_what_was_told() {
     assert_eq!((restored.alerts.len(), restored.gone.len()), (1, 2));
     assert_eq!(restored.alerts[0].ends_at, Some(at(4)));
 }
+
+#[test]
+fn what_is_evaluated_ahead_cluster_by_cluster_is_what_is_evaluated_rule_by_rule() {
+    let text = "groups:\n- name: g\n  rules:\n  - {record: y, expr: 'sum by (cluster) (x)'}\n  \
+        - {alert: Ahead, expr: 'rate(x[5m]) * 60 > on (cluster) group_left () \
+        avg by (cluster) (x) / 9', for: 1m}\n  - {alert: After, expr: 'y > 20'}\n  \
+        - {alert: Over, expr: 'sum(x) > 40'}\n  - {alert: Both, expr: 'x > 7 unless on (cluster) \
+        count by (cluster) (x offset 1m) > 2'}\n- name: h\n  query_offset: 1m\n  rules:\n  \
+        - {record: z, expr: 'max_over_time(x[3m])'}\n  - {record: w, expr: 'x + on (cluster) y'}\n";
+    let made =
+        || Evaluator::new(parse("a.yaml", text).expect("good rules").groups, Labels::default(), "");
+    let (mut ahead, mut plain) = (made(), made());
+    let is_ahead: Vec<bool> =
+        ahead.groups.iter().flat_map(|group| &group.rules).map(|rule| rule.is_ahead).collect();
+    assert_eq!(is_ahead, [true, true, false, false, true, true, true]);
+    for rule in plain.groups.iter_mut().flat_map(|group| &mut group.rules) {
+        rule.is_ahead = false;
+    }
+    let mut memory = Memory::default();
+    let mut told_of = 0;
+    for minute in 0..30_i64 {
+        let series = ["", "a", "b", "c"].iter().enumerate();
+        for (place, cluster) in series {
+            for member in 0..3 {
+                let value =
+                    f64::from(((minute as i32 + 3) * (place as i32 + 2) * (member + 5)) % 11);
+                let labels = [("cluster", *cluster), ("m", &*member.to_string())];
+                let labels = Labels::new(labels.into_iter().chain([(METRIC_NAME, "x")]));
+                if (minute + place as i64) % 7 > 1 {
+                    memory.add(&labels, model::series::Sample { at_ms: minute * 60_000, value });
+                }
+            }
+        }
+        let one = ahead.evaluate_all(&[0, 1], &memory, at(minute));
+        let other: Vec<_> = [0, 1].map(|index| plain.evaluate(index, &memory, at(minute))).into();
+        for (one, other) in one.iter().zip(&other) {
+            let sorted = |evaluation: &Evaluation| {
+                let mut samples = evaluation.samples.clone();
+                samples.sort_by(|a, b| a.0.cmp(&b.0));
+                samples
+            };
+            assert_eq!(sorted(one), sorted(other), "minute {minute}");
+            assert_eq!(told(one), told(other), "minute {minute}");
+            assert_eq!(one.errors, other.errors);
+            told_of += one.alerts.len();
+        }
+    }
+    assert!(told_of > 10, "{told_of}");
+}

@@ -92,8 +92,8 @@ impl IntoResponse for Refusal {
 }
 
 /// The alerts of this monitor, where they are switched on.
-fn engine(shared: &Shared) -> Result<&alert::Engine, Refusal> {
-    shared.state.alerts.as_ref().ok_or_else(|| Refusal::unavailable(NO_ALERTS))
+fn engine(shared: &Shared) -> Result<alert::Engine, Refusal> {
+    shared.state.alerts.engine().ok_or_else(|| Refusal::unavailable(NO_ALERTS))
 }
 
 fn failed(error: alert::EngineError) -> Refusal {

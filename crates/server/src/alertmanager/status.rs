@@ -14,7 +14,8 @@ const VERSION: &str = "0.25.0";
 
 /// The configuration without its secrets, and what program this is.
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Value>, Refusal> {
-    let config = super::engine(&shared)?.config_text();
+    let engine = super::engine(&shared)?;
+    let config = engine.config_text();
     let build = shared.state.build;
     Ok(Json(json!({
         "cluster": {"name": "", "peers": [], "status": "disabled"},

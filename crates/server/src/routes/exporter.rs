@@ -1,7 +1,10 @@
 //! `/metrics`: our own series for Prometheus; the members' series stay with the members.
 
+mod alerting;
+
 use std::sync::Arc;
 
+use alert::delivery::ChannelFigures;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use expfmt::{Encoder, Format, Kind};
@@ -28,7 +31,11 @@ pub(super) async fn metrics(
 ) -> Result<Response, Problem> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::negotiate(accept.unwrap_or_default());
-    let page = page(&shared, format).map_err(|error| {
+    let channels = match shared.state.alerts.engine() {
+        Some(engine) => engine.channel_figures().await,
+        None => Vec::new(),
+    };
+    let page = page(&shared, format, &channels).map_err(|error| {
         tracing::error!(%error, "exposition cannot be written");
         Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
     })?;
@@ -67,21 +74,27 @@ fn seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1_000.0
 }
 
-fn page(shared: &Shared, format: Format) -> Result<String, expfmt::EncodeError> {
+fn page(
+    shared: &Shared,
+    format: Format,
+    channels: &[ChannelFigures],
+) -> Result<String, expfmt::EncodeError> {
     let clusters = shared.state.fleet.clusters();
     let views: Vec<_> = clusters.iter().map(ClusterHandle::view).collect();
     let mut out = Encoder::new(format);
-    of_clusters(&mut out, &views);
+    of_clusters(&mut out, &views, &clusters);
     of_members(&mut out, &views);
     of_findings(&mut out, &views, &shared.state.fleet.own_findings());
     of_probes(&mut out, &clusters);
+    alerting::of_channels(&mut out, channels, shared.now());
+    alerting::of_rules(&mut out, &shared.state.rules.views());
     of_self(&mut out, shared, &clusters);
     out.finish()
 }
 
 type Views = [Arc<ClusterView>];
 
-fn of_clusters(out: &mut Encoder, views: &Views) {
+fn of_clusters(out: &mut Encoder, views: &Views, clusters: &[ClusterHandle]) {
     let mut gauge = |name: &str, help: &str, value: &dyn Fn(&ClusterView) -> Option<f64>| {
         let mut family = out.family(name, Kind::Gauge, help);
         for view in views {
@@ -121,6 +134,7 @@ fn of_clusters(out: &mut Encoder, views: &Views) {
         &|view| view.leader.as_ref().map(|leader| seconds(leader.since)),
     );
 
+    of_thresholds(out, views, clusters);
     let mut states = out.family(
         "etcd_monitor_cluster_state",
         Kind::Gauge,
@@ -148,6 +162,37 @@ fn of_clusters(out: &mut Encoder, views: &Views) {
     for view in views {
         changes.sample(&borrowed(&cluster_labels(view)), view.leader_changes as f64);
     }
+}
+
+/// What the configuration calls too much, and what it is compared with.
+fn of_thresholds(out: &mut Encoder, views: &Views, clusters: &[ClusterHandle]) {
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&ClusterHandle) -> Option<f64>| {
+        let mut family = out.family(name, Kind::Gauge, help);
+        for (view, cluster) in views.iter().zip(clusters) {
+            if let Some(value) = value(cluster) {
+                family.sample(&borrowed(&cluster_labels(view)), value);
+            }
+        }
+    };
+    gauge(
+        "etcd_monitor_slowest_probe_seconds",
+        "The slowest probe of the last minute, by the median.",
+        &|cluster| cluster.slowest_probe().map(|(_, median)| median.as_secs_f64()),
+    );
+    gauge("etcd_monitor_threshold_latency_seconds", "thresholds.max_latency_ms.", &|cluster| {
+        Some(cluster.config().thresholds.max_latency_ms as f64 / 1_000.0)
+    });
+    gauge("etcd_monitor_threshold_db_size_bytes", "thresholds.max_db_size_mb.", &|cluster| {
+        Some(cluster.config().thresholds.max_db_size_mb as f64 * 1_048_576.0)
+    });
+    gauge("etcd_monitor_threshold_leader_changes", "thresholds.max_leader_changes.", &|cluster| {
+        Some(cluster.config().thresholds.max_leader_changes as f64)
+    });
+    gauge(
+        "etcd_monitor_threshold_available_members",
+        "thresholds.min_available_nodes, where it is set.",
+        &|cluster| cluster.config().thresholds.min_available_nodes.map(|least| least as f64),
+    );
 }
 
 fn of_members(out: &mut Encoder, views: &Views) {

@@ -23,7 +23,7 @@ mod transition;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -119,7 +119,7 @@ pub struct Alerts {
 
 struct Inner {
     file: File,
-    options: Options,
+    options: Mutex<Options>,
     writer: Mutex<Option<Writer>>,
 }
 
@@ -139,7 +139,18 @@ impl Alerts {
     /// set aside.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
         let (file, (), _) = File::open(path, &SCHEMA, |_| Ok(()))?;
-        Ok(Self { inner: Arc::new(Inner { file, options, writer: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner { file, options: Mutex::new(options), writer: Mutex::default() }),
+        })
+    }
+
+    /// From now on so much history is kept.
+    pub fn set_options(&self, options: Options) {
+        *self.options() = options;
+    }
+
+    fn options(&self) -> MutexGuard<'_, Options> {
+        self.inner.options.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that alerting starts from.
@@ -236,6 +247,14 @@ impl Alerts {
         self.read(|connection| outbox::next_at(connection, receiver, channel, now))
     }
 
+    /// The number of the newest critical entry that waits for a channel.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn newest_critical(&self, receiver: &str, channel: &str) -> Result<Option<u64>, Error> {
+        self.read(|connection| outbox::newest_critical(connection, receiver, channel))
+    }
+
     /// What has waited for a channel since before `since`, the oldest first; at most `limit`.
     pub fn waiting_since(
         &self,
@@ -266,7 +285,8 @@ impl Alerts {
     pub fn retain(&self, now: Timestamp) -> Result<(), Error> {
         // A connection of its own: whoever commits waits for a part of it, not for all.
         let connection = self.inner.file.connect()?;
-        retention::retain(&connection, &self.inner.options, now)
+        let options = self.options().clone();
+        retention::retain(&connection, &options, now)
             .map_err(|source| self.inner.file.problem(source))
     }
 

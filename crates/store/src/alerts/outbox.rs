@@ -250,6 +250,21 @@ pub(super) fn next_at(
     Ok(next.and_then(time))
 }
 
+/// The newest entry of a channel that is critical.
+pub(super) fn newest_critical(
+    connection: &Connection,
+    receiver: &str,
+    channel: &str,
+) -> rusqlite::Result<Option<u64>> {
+    let newest: Option<i64> = connection
+        .prepare_cached(
+            "SELECT max(id) FROM outbox INDEXED BY outbox_by_urgency
+             WHERE receiver = ? AND channel = ? AND urgency = ?",
+        )?
+        .query_row(params![receiver, channel, Severity::Critical as i64], |row| row.get(0))?;
+    Ok(newest.map(i64::unsigned_abs))
+}
+
 /// How much waits for each channel.
 pub(super) fn waiting(connection: &Connection) -> rusqlite::Result<Vec<Waiting>> {
     let mut query = connection.prepare_cached(

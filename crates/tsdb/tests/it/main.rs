@@ -7,3 +7,4 @@ mod retention;
 mod scrapes;
 mod selectors;
 mod staleness;
+mod together;

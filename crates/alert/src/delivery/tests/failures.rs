@@ -82,6 +82,37 @@ async fn a_channel_out_of_order_is_asked_seldom_and_told_all_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_critical_notification_has_a_channel_that_is_back_told_at_once() {
+    let bench = Bench::new();
+    let is_up = Arc::new(AtomicBool::new(false));
+    let up = Arc::clone(&is_up);
+    let answer =
+        move |_: &_, _| (NOW, if up.load(Ordering::Relaxed) { taken() } else { Err(down()) });
+    let heard = bench.channel("c", Options::default(), answer).await;
+    bench.commit(&[entry("c", Severity::Critical, told("n1", "a"))]);
+    tokio::time::sleep(Duration::from_hours(2)).await;
+    let tries = heard.lock().expect("a list").len();
+    // Many at once are no reason to ask more often than every 15 s.
+    for n in 0..30 {
+        bench.commit(&[entry("c", Severity::Critical, told(&format!("m{n}"), "a"))]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let more = heard.lock().expect("a list").len() - tries;
+    assert!((2..=4).contains(&more), "{more} in 30 s");
+    // What is not critical waits.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let before = heard.lock().expect("a list").len();
+    bench.commit(&[entry("c", Severity::Warning, told("w", "b"))]);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(heard.lock().expect("a list").len() <= before + 1);
+    is_up.store(true, Ordering::Relaxed);
+    let back = Instant::now();
+    bench.commit(&[entry("c", Severity::Critical, told("n2", "c"))]);
+    bench.until_empty("c").await;
+    assert!(back.elapsed() <= Duration::from_secs(16), "{:?}", back.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_hangs_is_given_a_deadline_and_what_panics_is_a_failure() {
     let bench = Bench::new();
     let answer = |_: &Notification, place| match place {

@@ -112,7 +112,7 @@ async fn answer(command: AlertCommand) -> Result<Answer, Error> {
 }
 
 fn api(asked: &Asked) -> Result<Api, Error> {
-    Ok(Api::new(&asked.url, asked.timeout)?)
+    Ok(Api::new(&asked.url, asked.cacert.as_deref(), asked.timeout)?)
 }
 
 /// The alert whose fingerprint is, or begins with, `given`.
