@@ -1,6 +1,9 @@
 //! One call of one command: its arguments and flags, the streams, the way to the cluster.
 
-use crate::answer::Answer;
+use etcd::KeyValue;
+use etcd::wire::etcdserverpb::RangeResponse;
+
+use crate::answer::{Answer, Got};
 use crate::command::Command;
 use crate::compat::Compat;
 use crate::environment::Environment;
@@ -40,7 +43,7 @@ impl<'a> Call<'a> {
         environment: &'a Environment,
         io: &'a mut Io,
     ) -> Self {
-        let style = Style { compat, ..Style::default() };
+        let style = Style { compat, is_terminal: io.stdout_is_terminal, ..Style::default() };
         let (args, format) = (Vec::new(), Format::Simple);
         Self { path, args, before_dashes: None, flags, compat, environment, io, style, format }
     }
@@ -112,6 +115,28 @@ impl<'a> Call<'a> {
     /// Prints an answer in the format that was asked for.
     pub fn print(&mut self, answer: &impl Answer) -> Result<(), Failure> {
         print::print(answer, self.format, self.style, self.io.out())?;
+        self.flush_if_full()
+    }
+
+    /// Prints what stands before the keys of an answer that comes in pages.
+    pub fn print_begin(&mut self, answer: &RangeResponse) -> Result<(), Failure> {
+        Got::begin(answer, self.format, self.style, self.io.out());
+        self.flush_if_full()
+    }
+
+    /// Prints keys, of which `before` stand there already; answers how many.
+    pub fn print_keys(&mut self, kvs: &[KeyValue], before: usize) -> Result<usize, Failure> {
+        for (index, kv) in kvs.iter().enumerate() {
+            let is_first = before + index == 0;
+            Got::key(kv, is_first, self.format, self.style, self.io.out());
+            self.flush_if_full()?;
+        }
+        Ok(kvs.len())
+    }
+
+    /// Prints what stands behind them.
+    pub fn print_end(&mut self, answer: &RangeResponse) -> Result<(), Failure> {
+        Got::end(answer, self.format, self.style, self.io.out());
         self.flush_if_full()
     }
 

@@ -12,16 +12,19 @@
 
 mod alarm;
 mod auth;
+mod cas;
 mod check;
 mod compaction;
 mod completion;
 mod defrag;
 mod del;
+mod diff;
 mod downgrade;
 mod elect;
 mod endpoint;
 mod get;
 mod help;
+mod history;
 mod lease;
 mod lock;
 mod make_mirror;
@@ -182,16 +185,19 @@ pub static ROOT: Command = Command::group(
     &[
         &alarm::ALARM,
         &auth::AUTH,
+        &cas::CAS,
         &check::CHECK,
         &compaction::COMPACTION,
         &completion::COMPLETION,
         &defrag::DEFRAG,
         &del::DEL,
+        &diff::DIFF,
         &downgrade::DOWNGRADE,
         &elect::ELECT,
         &endpoint::ENDPOINT,
         &get::GET,
         &help::HELP,
+        &history::HISTORY,
         &members::LEADER,
         &lease::LEASE,
         &lock::LOCK,

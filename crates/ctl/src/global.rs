@@ -1,5 +1,6 @@
 //! The flags that every command takes, and the settings that they and the environment give.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcd::{AuthConfig, ClientConfig, Endpoint, EndpointError, Scheme, TlsConfig};
@@ -8,6 +9,7 @@ use model::secret::Secret;
 use crate::compat::Compat;
 use crate::environment::{self, Environment};
 use crate::failure::{Failure, exit};
+use crate::go;
 use crate::io::Io;
 use crate::parse::{Flag, FlagError, Flags};
 
@@ -54,7 +56,8 @@ pub fn apply_environment(
     known: &[&str],
     io: &mut Io,
 ) -> Result<(), Failure> {
-    let mut used = Vec::new();
+    // Of the time when etcdctl spoke two APIs; scripts still set it.
+    let mut used = vec!["ETCDCTL_API".to_owned()];
     for flag in inherited {
         let variable = environment::variable(flag.name);
         if flags.is_given(flag.name) {
@@ -103,14 +106,14 @@ pub fn settings(flags: &Flags) -> Result<Settings, Failure> {
     let default = if is_secure { Scheme::Https } else { Scheme::Http };
     let texts: Vec<String> =
         flags.list("endpoints").iter().map(|text| text.trim().to_owned()).collect();
+    if texts.iter().all(|text| text.is_empty() || text == "\"\"") {
+        let text = "etcdclient: no available endpoints";
+        return Err(Failure::new(exit::BAD_CONNECTION, text).with_detail("give --endpoints"));
+    }
     let parsed: Result<Vec<Endpoint>, EndpointError> =
         texts.iter().map(|text| Endpoint::parse(text, default)).collect();
     let endpoints =
         parsed.map_err(|error| Failure::new(exit::BAD_CONNECTION, error.to_string()))?;
-    if endpoints.is_empty() {
-        let text = "etcdclient: no available endpoints";
-        return Err(Failure::new(exit::BAD_CONNECTION, text));
-    }
     let max_message_bytes = match flags.int("max-recv-bytes") {
         limit @ 1.. => limit as usize,
         _ => i32::MAX as usize,
@@ -127,7 +130,7 @@ pub fn settings(flags: &Flags) -> Result<Settings, Failure> {
 }
 
 fn tls(flags: &Flags) -> Result<TlsConfig, Failure> {
-    let file = |name: &str| {
+    let file = |name: &str| -> Result<Option<PathBuf>, Failure> {
         let path = flags.text(name);
         match (path.is_empty(), flags.is_given(name)) {
             (true, true) => {
@@ -137,12 +140,26 @@ fn tls(flags: &Flags) -> Result<TlsConfig, Failure> {
             (false, _) => Ok(Some(path.into_owned().into())),
         }
     };
+    let (cert, key, ca) = (file("cert")?, file("key")?, file("cacert")?);
+    if cert.is_some() != key.is_some() {
+        let (key, cert) = (flags.text("key"), flags.text("cert"));
+        let text = format!("KeyFile and CertFile must both be present[key: {key}, cert: {cert}]");
+        return Err(Failure::bad_args(text));
+    }
+    [&cert, &key, &ca].into_iter().flatten().try_for_each(|path| readable(path))?;
     Ok(TlsConfig {
-        cert_file: file("cert")?,
-        key_file: file("key")?,
-        ca_file: file("cacert")?,
+        cert_file: cert,
+        key_file: key,
+        ca_file: ca,
         server_name: None,
         insecure_skip_verify: flags.bool("insecure-skip-tls-verify"),
+    })
+}
+
+/// Refuses a file that cannot be opened, in Go's words; what is in it is judged later.
+fn readable(path: &Path) -> Result<(), Failure> {
+    std::fs::File::open(path).map(drop).map_err(|error| {
+        Failure::bad_args(format!("open {}: {}", path.display(), go::io_error(&error)))
     })
 }
 

@@ -11,6 +11,7 @@ pub mod call;
 pub mod command;
 pub mod compat;
 pub mod confirm;
+pub mod decode;
 pub mod environment;
 pub mod failure;
 pub mod global;

@@ -61,6 +61,10 @@ pub struct Style {
     pub is_hex: bool,
     /// Values without keys, in the simple format.
     pub is_value_only: bool,
+    /// Values shown readable where their kind is known, in the simple format.
+    pub decode: bool,
+    /// A terminal shows it: characters that control terminals are shown as escapes.
+    pub is_terminal: bool,
     /// The release of etcdctl to follow.
     pub compat: Compat,
 }

@@ -1,5 +1,6 @@
 //! Answers about keys: read, written, deleted, all of these in a transaction.
 
+use etcd::KeyValue;
 use etcd::wire::Message as _;
 use etcd::wire::etcdserverpb as pb;
 use etcd::wire::etcdserverpb::response_op::Response;
@@ -7,7 +8,7 @@ use etcd::wire::etcdserverpb::response_op::Response;
 use super::Answer;
 use crate::compat::Compat;
 use crate::print::json::Object;
-use crate::print::{Style, fields, json, simple};
+use crate::print::{Format, Style, fields, json, simple};
 
 /// Keys that were read.
 pub struct Got<'a>(pub &'a pb::RangeResponse);
@@ -44,6 +45,71 @@ impl Answer for Got<'_> {
 
     fn protobuf(&self) -> Option<Vec<u8>> {
         Some(self.0.encode_to_vec())
+    }
+}
+
+/// The same in parts, for answers that are printed before all of them is there.
+impl Got<'_> {
+    /// What stands before the keys.
+    pub(crate) fn begin(
+        answer: &pb::RangeResponse,
+        format: Format,
+        style: Style,
+        out: &mut Vec<u8>,
+    ) {
+        match format {
+            Format::Fields => fields::header(answer.header.as_ref(), style, out),
+            Format::Json => {
+                let mut object = Object::new(out);
+                object.header("header", answer.header.as_ref());
+                object.member("kvs").push(b'[');
+            }
+            _ => {}
+        }
+    }
+
+    /// One key.
+    pub(crate) fn key(
+        kv: &KeyValue,
+        is_first: bool,
+        format: Format,
+        style: Style,
+        out: &mut Vec<u8>,
+    ) {
+        match format {
+            Format::Fields => fields::key_value("", kv, style, out),
+            Format::Json => {
+                if !is_first {
+                    out.push(b',');
+                }
+                json::key_value(kv, out);
+            }
+            _ => simple::key_value(kv, style, out),
+        }
+    }
+
+    /// What stands behind the keys.
+    pub(crate) fn end(
+        answer: &pb::RangeResponse,
+        format: Format,
+        _style: Style,
+        out: &mut Vec<u8>,
+    ) {
+        match format {
+            Format::Fields => {
+                fields::field("More", answer.more, out);
+                fields::field("Count", answer.count, out);
+            }
+            Format::Json => {
+                out.push(b']');
+                let mut object = Object::resume(out);
+                object.bool("more", answer.more);
+                object.int("count", answer.count);
+                object.end();
+                out.push(b'\n');
+            }
+            _ => {}
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use etcd::wire::mvccpb::Event;
 use etcd::wire::mvccpb::event::EventType;
 
 use super::Answer;
+use crate::compat::Compat;
 use crate::go;
 use crate::print::json::Object;
 use crate::print::{Style, fields, json, simple};
@@ -28,24 +29,22 @@ impl Answer for Watched<'_> {
         }
     }
 
-    fn json(&self, _style: Style, out: &mut Vec<u8>) -> bool {
+    fn json(&self, style: Style, out: &mut Vec<u8>) -> bool {
         let mut object = Object::new(out);
         let header = self.0.header.unwrap_or_default();
         json::header(&header, object.member("Header"));
-        json::array(&self.0.events, object.member("Events"), |event, out| {
-            let mut object = Object::new(out);
-            object.int("type", event.r#type.into());
-            if let Some(kv) = &event.kv {
-                json::key_value(kv, object.member("kv"));
-            }
-            if let Some(kv) = &event.prev_kv {
-                json::key_value(kv, object.member("prev_kv"));
-            }
-            object.end();
-        });
+        let is_new = style.compat >= Compat::V3_7;
+        if is_new && self.0.events.is_empty() {
+            object.raw("Events", "null");
+        } else {
+            events(&self.0.events, object.member("Events"));
+        }
         object.raw("CompactRevision", self.0.compact_revision);
         object.raw("Canceled", self.0.canceled);
         object.raw("Created", self.0.created);
+        if is_new {
+            json::string(&self.0.cancel_reason, object.member("CancelReason"));
+        }
         object.end();
         out.push(b'\n');
         true
@@ -76,6 +75,20 @@ impl Answer for Watched<'_> {
         };
         Some(answer.encode_to_vec())
     }
+}
+
+fn events(events: &[Event], out: &mut Vec<u8>) {
+    json::array(events, out, |event, out| {
+        let mut object = Object::new(out);
+        object.int("type", event.r#type.into());
+        if let Some(kv) = &event.kv {
+            json::key_value(kv, object.member("kv"));
+        }
+        if let Some(kv) = &event.prev_kv {
+            json::key_value(kv, object.member("prev_kv"));
+        }
+        object.end();
+    });
 }
 
 /// Why the server ended a watch, in etcdctl's words.

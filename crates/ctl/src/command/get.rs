@@ -1,5 +1,7 @@
 //! `get`: reads one key or a range.
 
+mod paged;
+
 use bytes::Bytes;
 use etcd::prefix_end;
 use etcd::wire::etcdserverpb::RangeRequest;
@@ -26,6 +28,7 @@ pub(super) const GET: Command = Command::new(
 /// Its flags, which a transaction's `get` takes too.
 pub(super) const FLAGS: &[Flag] = &[
     Flag::text("consistency", "l", "l asks a quorum, s takes what one member has"),
+    Flag::text("decode", "", "auto shows gzip, JSON and Kubernetes' objects readable").ours(),
     Flag::bool("count-only", "only how many keys there are").since(Compat::V3_5),
     Flag::bool("from-key", "all keys from this one on"),
     Flag::bool("keys-only", "no values"),
@@ -45,9 +48,13 @@ pub(super) const FLAGS: &[Flag] = &[
 async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     let request = request(&call.args, &call.flags)?;
     let session = call.session()?;
+    call.style().is_value_only = call.flags.bool("print-value-only");
+    call.style().decode = decode(&call.flags)?;
+    if paged::is_possible(call, &request) {
+        return paged::run(call, &session, request).await;
+    }
     let reply = session.read(&rpc::RANGE, request).await?;
     check_format(call)?;
-    call.style().is_value_only = call.flags.bool("print-value-only");
     call.print(&Got(&reply))
 }
 
@@ -84,8 +91,12 @@ pub(super) fn request(args: &[Vec<u8>], flags: &Flags) -> Result<RangeRequest, F
         }
         Ok((min.max(0), max.max(0)))
     };
-    let sort_order = sort_order(flags)?;
+    let mut sort_order = sort_order(flags)?;
     let sort_target = sort_target(flags)?;
+    if sort_order == SortOrder::Ascend && sort_target == SortTarget::Key {
+        // The order of the store; asked for, it would make the server sort.
+        sort_order = SortOrder::None;
+    }
     let (min_create_revision, max_create_revision) =
         limits("min-create-rev", "max-create-rev", "getMinCreateRev", "getMaxCreateRev")?;
     let (min_mod_revision, max_mod_revision) =
@@ -125,6 +136,14 @@ fn check_flags(flags: &Flags) -> Result<(), Failure> {
         return Err(Failure::bad_args(text));
     }
     Ok(())
+}
+
+fn decode(flags: &Flags) -> Result<bool, Failure> {
+    match flags.text("decode").as_ref() {
+        "" | "none" => Ok(false),
+        "auto" => Ok(true),
+        other => Err(Failure::bad_feature(format!("unknown --decode {other:?}: auto or none"))),
+    }
 }
 
 fn serializable(flags: &Flags) -> Result<bool, Failure> {

@@ -18,6 +18,11 @@ impl<'a> Object<'a> {
         Self { out, is_empty: true }
     }
 
+    /// Goes on with an object that was opened before and has members.
+    pub fn resume(out: &'a mut Vec<u8>) -> Self {
+        Self { out, is_empty: false }
+    }
+
     /// Closes it.
     pub fn end(self) {
         self.out.push(b'}');

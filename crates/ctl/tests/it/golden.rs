@@ -29,15 +29,15 @@ async fn pair(version: EtcdVersion, members: usize) -> Pair {
 }
 
 async fn scripts_about_keys_have_the_same_outcome(version: EtcdVersion) {
-    scripts_have_the_same_outcome(version, |name| name < "50").await;
+    Box::pin(scripts_have_the_same_outcome(version, |name| name < "50")).await;
 }
 
 async fn scripts_about_clusters_have_the_same_outcome(version: EtcdVersion) {
-    scripts_have_the_same_outcome(version, |name| ("50".."80").contains(&name)).await;
+    Box::pin(scripts_have_the_same_outcome(version, |name| ("50".."80").contains(&name))).await;
 }
 
 async fn scripts_about_users_have_the_same_outcome(version: EtcdVersion) {
-    scripts_have_the_same_outcome(version, |name| name >= "80").await;
+    Box::pin(scripts_have_the_same_outcome(version, |name| name >= "80")).await;
 }
 
 async fn scripts_have_the_same_outcome(version: EtcdVersion, is_wanted: fn(&str) -> bool) {
@@ -49,16 +49,17 @@ async fn scripts_have_the_same_outcome(version: EtcdVersion, is_wanted: fn(&str)
     let mut shared = pair(version, 1).await;
     let (mut count, mut report) = (0, String::new());
     for script in script::all().into_iter().filter(|script| is_wanted(&script.name)) {
-        let mut own = match script.is_fresh || script.members > 1 {
-            true => Some(pair(version, script.members).await),
-            false => None,
+        let mut own = if script.is_fresh || script.members > 1 {
+            Some(pair(version, script.members).await)
+        } else {
+            None
         };
         let pair = own.as_mut().unwrap_or(&mut shared);
         for line in script.lines.iter().filter(|line| line.is_for(compat)) {
             count += 1;
-            let real = pair.real.real(&etcdctl, line).await;
             let side = if line.is_same { &pair.real } else { &pair.ours };
-            let ours = side.ours(compat, line).await;
+            let (real, ours) =
+                tokio::join!(pair.real.real(&etcdctl, line), side.ours(compat, line));
             let problems = compare(line, (&pair.real, &real), (side, &ours));
             tell(&mut report, &script, line, &problems);
             if let Some(name) = &line.keep_as {
@@ -101,7 +102,7 @@ fn compare(line: &Line, real: (&Side, &Outcome), ours: (&Side, &Outcome)) -> Vec
     let said = our_side.masked(&ours.stderr);
     for line in real_side.masked(&real.stderr).lines().take_while(|line| *line != "Usage:") {
         // Logs are for the authors of etcd.
-        // And so is what the program says that it calls to hide what is typed.
+        // So is what `stty` says, which etcdctl calls to hide what is typed.
         let is_log = line.starts_with('{') || line.starts_with("20") || line.contains("stty: ");
         if !is_log && !said.contains(line.trim_end()) {
             problems.push(format!("  stderr lacks {line:?}\n  ours: {said:?}"));
@@ -110,7 +111,7 @@ fn compare(line: &Line, real: (&Side, &Outcome), ours: (&Side, &Outcome)) -> Vec
     problems
 }
 
-mod golden {
+mod on {
     testbed::on_every_version!(
         scripts_about_keys_have_the_same_outcome,
         scripts_about_clusters_have_the_same_outcome,

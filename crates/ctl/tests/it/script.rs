@@ -80,6 +80,13 @@ fn read(file: &Path) -> Script {
     }
 }
 
+impl Line {
+    /// Reads one line.
+    pub(crate) fn read(number: usize, text: &str) -> Self {
+        parse(number, text)
+    }
+}
+
 fn parse(number: usize, text: &str) -> Line {
     let mut line = Line {
         text: text.to_owned(),

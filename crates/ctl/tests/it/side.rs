@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Write};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use ctl::compat::Compat;
@@ -20,6 +20,22 @@ use crate::script::Line;
 
 /// Longest time for one invocation: etcdctl waits 5 s for who is not there.
 const WITHIN: Duration = Duration::from_secs(20);
+
+/// What differs from one cluster or moment to the other.
+static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let masks = [
+        (r"\b[0-9]{16,20}\b", "<id>"),
+        (r"\b[0-9a-f]{12,16}\b", "<id>"),
+        (r#"((?:raft_?[tT]erm|RaftTerm|raft(?:Applied)?Index|RAFT\w*)"? ?:\s?)[0-9]+"#, "$1<n>"),
+        (r#"("?(?:took|Took)"? ?[:=] ?"?)[0-9.]+[a-z\u{b5}]+"#, "$1<time>"),
+        (r"took [0-9.]+[a-z\u{b5}]+", "took <time>"),
+        (r#"((?:[hH]ash|db_?[sS]ize\w*|DBSize\w*)"? ?:\s?)[0-9]+"#, "$1<n>"),
+        (r"http://127\.0\.0\.1:[0-9]+", "<url>"),
+    ];
+    masks.into_iter().map(|(pattern, text)| (Regex::new(pattern).unwrap(), text)).collect()
+});
+static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{15,16}\b").unwrap());
+static NAME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$([A-Z_]+)").unwrap());
 
 /// What an invocation did.
 pub(crate) struct Outcome {
@@ -45,9 +61,8 @@ impl Side {
 
     /// Keeps the first identifier of `stdout` as `$name`.
     pub(crate) fn keep(&mut self, name: &str, stdout: &[u8]) {
-        let id = Regex::new(r"\b[0-9a-f]{15,16}\b").unwrap();
         let text = String::from_utf8_lossy(stdout);
-        let found = id.find(&text).map(|found| found.as_str().to_owned());
+        let found = ID.find(&text).map(|found| found.as_str().to_owned());
         self.names.insert(name.to_owned(), found.unwrap_or_default());
     }
 
@@ -57,8 +72,7 @@ impl Side {
 
     fn filled(&self, word: &[u8]) -> Vec<u8> {
         let Ok(text) = std::str::from_utf8(word) else { return word.to_vec() };
-        let name = Regex::new(r"\$([A-Z_]+)").unwrap();
-        let filled = name.replace_all(text, |found: &Captures<'_>| {
+        let filled = NAME.replace_all(text, |found: &Captures<'_>| {
             self.names.get(&found[1]).cloned().unwrap_or_else(|| found[0].to_owned())
         });
         filled.into_owned().into_bytes()
@@ -125,20 +139,8 @@ impl Side {
             text = text.replace(endpoint, &format!("<endpoint {index}>"));
             text = text.replace(authority, &format!("<endpoint {index}>"));
         }
-        let masks = [
-            (r"\b[0-9]{16,20}\b", "<id>"),
-            (r"\b[0-9a-f]{12,16}\b", "<id>"),
-            (
-                r#"((?:raft_?[tT]erm|RaftTerm|raft(?:Applied)?Index|RAFT\w*)"? ?:\s?)[0-9]+"#,
-                "$1<n>",
-            ),
-            (r#"("?(?:took|Took)"? ?[:=] ?"?)[0-9.]+[a-z\u{b5}]+"#, "$1<time>"),
-            (r"took [0-9.]+[a-z\u{b5}]+", "took <time>"),
-            (r#"((?:[hH]ash|db_?[sS]ize\w*|DBSize\w*)"? ?:\s?)[0-9]+"#, "$1<n>"),
-            (r"http://127\.0\.0\.1:[0-9]+", "<url>"),
-        ];
-        for (pattern, replacement) in masks {
-            text = Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
+        for (pattern, replacement) in MASKS.iter() {
+            text = pattern.replace_all(&text, *replacement).into_owned();
         }
         text
     }

@@ -43,7 +43,15 @@ pub(super) async fn run(
         Ok(status) if status.success() => return call.flush(),
         // As Go says it.
         Ok(status) => status.to_string().replace("exit status: ", "exit status "),
-        Err(error) => error.to_string(),
+        Err(error) => {
+            let program = String::from_utf8_lossy(&words[0]);
+            if program.contains('/') {
+                format!("fork/exec {program}: {}", go::io_error(&error))
+            } else {
+                let program = go::quote(&words[0]);
+                format!("exec: {program}: executable file not found in $PATH")
+            }
+        }
     };
     let shown: Vec<String> = words.iter().map(|word| go::quote(word)).collect();
     call.io.complain(&format!("command [{}] error ({why})", shown.join(" ")));

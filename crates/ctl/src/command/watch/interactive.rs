@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{BAD_NUMBER, FLAGS, KEY, RANGE_END, Wanted, show, wanted, words_from};
 use crate::call::Call;
+use crate::compat::Compat;
 use crate::failure::{Failure, error_text};
 use crate::parse::{FlagError, Flags, words};
 
@@ -37,7 +38,11 @@ pub(super) async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
             },
             line = lines.recv() => {
                 let Some(line) = line else {
-                    let text = "error reading watch request line: EOF";
+                    let text = if compat < Compat::V3_5 {
+                        "Error reading watch request line: EOF"
+                    } else {
+                        "error reading watch request line: EOF"
+                    };
                     return Err(Failure::invalid_input(text));
                 };
                 let shown = String::from_utf8_lossy(&line).into_owned();
