@@ -80,9 +80,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let said = error_text(&error);
         let needs_more = error.server_said().is_none() || error.remedy().is_some();
-        // Go's clients authenticate when they are made.
-        let is_unknown = error.message().starts_with("cannot authenticate as");
-        let failure = Self::new(if is_unknown { exit::BAD_CONNECTION } else { exit::ERROR }, said);
+        // Go's client authenticates before anything else, and etcdctl calls that the connection.
+        let is_login = error.message().starts_with("cannot authenticate as ");
+        let code = if is_login { exit::BAD_CONNECTION } else { exit::ERROR };
+        let failure = Self::new(code, said);
         if needs_more { failure.with_detail(error.to_string()) } else { failure }
     }
 }
