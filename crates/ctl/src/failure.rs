@@ -80,7 +80,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let said = error_text(&error);
         let needs_more = error.server_said().is_none() || error.remedy().is_some();
-        let failure = Self::error(said);
+        // Go's client authenticates before anything else, and etcdctl calls that the connection.
+        let is_login = error.message().starts_with("cannot authenticate as ");
+        let code = if is_login { exit::BAD_CONNECTION } else { exit::ERROR };
+        let failure = Self::new(code, said);
         if needs_more { failure.with_detail(error.to_string()) } else { failure }
     }
 }

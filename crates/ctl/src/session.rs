@@ -22,6 +22,8 @@ pub struct Session {
     cluster: Cluster,
     endpoints: Vec<Endpoint>,
     texts: Vec<String>,
+    /// Whether calls need a token, which needs a connection first.
+    has_user: bool,
     /// Longest time for a short command.
     pub timeout: Duration,
     /// Whether `--command-timeout` was given.
@@ -37,6 +39,7 @@ impl Session {
         timeout_is_given: bool,
         max_request_bytes: usize,
     ) -> Result<Self, Failure> {
+        let has_user = settings.client.auth.user.is_some();
         let connector = Connector::new(settings.client)
             .map_err(|error| Failure::new(exit::BAD_ARGS, error.message()))?;
         let cluster = connector.cluster(settings.endpoints.clone());
@@ -46,6 +49,7 @@ impl Session {
             cluster,
             endpoints,
             texts,
+            has_user,
             timeout,
             timeout_is_given,
             max_request_bytes,
@@ -98,7 +102,7 @@ impl Session {
         Res: Message + Default + 'static,
     {
         let call = async |left| self.cluster.read(rpc, request.clone(), left).await;
-        Ok(persist(limit, call).await?)
+        persist(limit, call).await.map_err(|error| self.failed(error))
     }
 
     /// Makes a call that changes something, within the time of a short command.
@@ -123,7 +127,18 @@ impl Session {
     {
         self.check_size(&request)?;
         let call = async |left| self.cluster.change(rpc, request.clone(), left).await;
-        Ok(persist(limit, call).await?)
+        persist(limit, call).await.map_err(|error| self.failed(error))
+    }
+
+    /// With a user, Go's client is not even made without a connection.
+    fn failed(&self, error: Error) -> Failure {
+        let code =
+            if self.has_user && is_unreached(&error) { Some(exit::BAD_CONNECTION) } else { None };
+        let failure = Failure::from(error);
+        match code {
+            Some(code) => failure.with_code(code),
+            None => failure,
+        }
     }
 
     /// Refuses a request that is larger than the limit, as Go's client does.

@@ -9,6 +9,7 @@ use etcd::{HttpTarget, prefix_end};
 
 use super::Command;
 use crate::call::Call;
+use crate::compat::Compat;
 use crate::failure::{Failure, exit};
 use crate::go;
 use crate::load::{Load, Outcome, Pace};
@@ -180,7 +181,9 @@ async fn unused_prefix(call: &Call<'_>, session: &Session) -> Result<Bytes, Fail
     }
     let shown = String::from_utf8_lossy(&prefix);
     let quoted = go::quote(&prefix);
-    let text = format!("prefix {quoted} has keys. Delete with etcdctl del --prefix {shown} first");
+    let quote = if call.compat >= Compat::V3_5 { "'" } else { "" };
+    let command = format!("{quote}etcdctl del --prefix {shown}{quote}");
+    let text = format!("prefix {quoted} has keys. Delete with {command} first");
     Err(Failure::invalid_input(text))
 }
 

@@ -173,6 +173,7 @@ async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
 async fn update(call: &mut Call<'_>) -> Result<(), Failure> {
     let (id, peer_urls) = (id(call)?, urls(call)?);
     let session = call.session()?;
+    peer_urls.iter().try_for_each(|url| check_url(url))?;
     let request = pb::MemberUpdateRequest { id, peer_urls };
     let answer = session.change(&rpc::MEMBER_UPDATE, request).await?;
     call.print(&MemberChanged {
@@ -211,7 +212,7 @@ pub(super) fn urls(call: &Call<'_>) -> Result<Vec<String>, Failure> {
     Ok(urls.split(',').map(str::to_owned).collect())
 }
 
-/// Refuses what Go's client refuses before it asks the server.
+/// Refuses what Go's client refuses before it asks the server, which would crash on it.
 pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     let Some((scheme, rest)) = url.split_once("://") else {
         let text = format!("URL scheme must be http, https, unix, or unixs: {url}");

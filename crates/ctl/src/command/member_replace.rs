@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::confirm::{DRY_RUN, FORCE, Silence, YES, confirm};
 use crate::failure::Failure;
 use crate::operate::defrag::{Options, move_leadership};
-use crate::operate::joining::{promote, refuse_addition, refuse_removal, removal};
+use crate::operate::joining::{patiently, promote, refuse_addition, refuse_removal, removal};
 use crate::operate::{Census, Seat};
 use crate::parse::Flag;
 use crate::session::Session;
@@ -102,7 +102,7 @@ async fn replace(call: &mut Call<'_>) -> Result<(), Failure> {
 async fn remove(call: &mut Call<'_>, session: &Session, seat: &Seat) -> Result<(), Failure> {
     let id = seat.listed.id;
     let request = pb::MemberRemoveRequest { id };
-    let answer = session.change(&rpc::MEMBER_REMOVE, request).await?;
+    let answer = patiently(async || session.change(&rpc::MEMBER_REMOVE, request).await).await?;
     call.print(&MemberChanged {
         id,
         what: "removed from",
@@ -147,7 +147,8 @@ async fn join(
 ) -> Result<(), Failure> {
     let shown = peer_urls.join(",");
     let request = pb::MemberAddRequest { peer_urls, is_learner: true };
-    let answer = session.change(&rpc::MEMBER_ADD, request).await?;
+    let answer =
+        patiently(async || session.change(&rpc::MEMBER_ADD, request.clone()).await).await?;
     let id = answer.member.as_ref().map_or(0, |member| member.id);
     let members = super::member::all_with(session, id, &answer).await?;
     call.print(&MemberAdded { answer: &answer, name, peer_urls: &shown, members: &members })?;

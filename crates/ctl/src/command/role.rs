@@ -123,7 +123,7 @@ async fn revoke(call: &mut Call<'_>) -> Result<(), Failure> {
     let role = call.arg(0);
     let (key, range_end) = range(call, 1)?;
     let session = call.session()?;
-    let shown = String::from_utf8_lossy(&key).into_owned();
+    let shown = call.arg(1);
     let end = String::from_utf8_lossy(&range_end).into_owned();
     let text = match end.as_str() {
         "" => format!("Permission of key {shown} is revoked from role {role}"),

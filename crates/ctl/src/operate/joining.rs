@@ -15,6 +15,9 @@ use crate::session::Session;
 /// Rest between two looks at a learner.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a change of members is tried that comes too early.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Refuses to give a vote to one more member where the cluster could then lose its quorum.
 ///
 /// While it is a learner it has no vote; as long as it does not run, that is what keeps writes going.
@@ -90,6 +93,22 @@ pub async fn promote(
             )));
         }
         sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Makes a change of members again while etcd holds that it comes too early: it wants all members to
+/// have been connected for 5 s.
+pub async fn patiently<T>(
+    mut change: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match change().await {
+            Err(failure) if is_too_early(&failure) && Instant::now() < end => {
+                sleep(LOOK_EVERY).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod golden;
+mod operate;
 mod ours;
 mod script;
 mod side;
