@@ -172,6 +172,11 @@ impl Answer for Statuses<'_> {
     }
 
     fn json(&self, style: Style, out: &mut Vec<u8>) -> bool {
+        // Go's word for a list that was never begun.
+        if self.0.is_empty() && style.compat >= Compat::V3_6 {
+            out.extend_from_slice(b"null\n");
+            return true;
+        }
         json::array(self.0, out, |row, out| {
             let mut object = Object::new(out);
             json::string(&row.endpoint, object.member("Endpoint"));

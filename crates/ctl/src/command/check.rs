@@ -181,7 +181,8 @@ async fn unused_prefix(call: &Call<'_>, session: &Session) -> Result<Bytes, Fail
     }
     let shown = String::from_utf8_lossy(&prefix);
     let quoted = go::quote(&prefix);
-    let quote = if call.compat >= Compat::V3_5 { "'" } else { "" };
+    let is_quoted = call.command().name == PERF.name && call.compat >= Compat::V3_5;
+    let quote = if is_quoted { "'" } else { "" };
     let command = format!("{quote}etcdctl del --prefix {shown}{quote}");
     let text = format!("prefix {quoted} has keys. Delete with {command} first");
     Err(Failure::invalid_input(text))

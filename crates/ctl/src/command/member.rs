@@ -79,8 +79,10 @@ const UPDATE: Command = Command::new(
 .flags(&[Flag::text("peer-urls", "", "where other members reach it, with commas between")]);
 
 async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
-    if call.args.len() != 1 {
-        return Err(Failure::bad_args("member name not provided"));
+    match call.args.len() {
+        0 => return Err(Failure::bad_args("member name not provided")),
+        1 => {}
+        _ => return Err(Failure::bad_args("too many arguments")),
     }
     let (name, peer_urls) = (call.arg(0), urls(call)?);
     if call.flags.bool("wait") {

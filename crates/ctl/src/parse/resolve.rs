@@ -83,9 +83,16 @@ fn find(command: &Command, name: &str, compat: Compat) -> Option<&'static Comman
     if let Some(exact) = children.iter().find(|child| child.name == name) {
         return Some(exact);
     }
-    let mut fitting = children.into_iter().filter(|child| child.name.starts_with(name));
-    match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Some(only),
+    // What is short enough for etcdctl stays so, whatever commands of ours there are besides.
+    let fitting = |is_ours: bool| {
+        let fits = move |child: &&&'static Command| {
+            child.name.starts_with(name) && child.is_ours == is_ours
+        };
+        let mut fitting = children.iter().filter(fits);
+        (fitting.next().copied(), fitting.next().is_some())
+    };
+    match (fitting(false), fitting(true)) {
+        ((Some(only), false), _) | ((None, _), (Some(only), false)) => Some(only),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ struct Pair {
 }
 
 async fn pair(version: EtcdVersion, members: usize) -> Pair {
-    let builder = Cluster::builder(version).members(members);
+    let builder = Cluster::builder(version).members(members).flag("--bcrypt-cost=4");
     let (one, two) = tokio::join!(builder.start(), builder.start());
     let clusters = [one.unwrap(), two.unwrap()];
     let directory = tempfile::tempdir().unwrap();

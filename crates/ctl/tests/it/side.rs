@@ -26,6 +26,8 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let masks = [
         (r"\b[0-9]{16,20}\b", "<id>"),
         (r"\b[0-9a-f]{12,16}\b", "<id>"),
+        // An ID that happens to be short is padded.
+        (" {2,}<id>", " <id>"),
         (r#"((?:raft_?[tT]erm|RaftTerm|raft(?:Applied)?Index|RAFT\w*)"? ?:\s?)[0-9]+"#, "$1<n>"),
         (r#"("?(?:took|Took)"? ?[:=] ?"?)[0-9.]+[a-z\u{b5}]+"#, "$1<time>"),
         (r"took [0-9.]+[a-z\u{b5}]+", "took <time>"),
