@@ -83,9 +83,15 @@ fn find(command: &Command, name: &str, compat: Compat) -> Option<&'static Comman
     if let Some(exact) = children.iter().find(|child| child.name == name) {
         return Some(exact);
     }
-    let mut fitting = children.into_iter().filter(|child| child.name.starts_with(name));
-    match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Some(only),
+    // Ours must not take a short form away from etcdctl's: `mem` is `member`, not `members`.
+    let only = |is_ours: bool| {
+        let mut fitting = children
+            .iter()
+            .filter(|child| child.is_ours == is_ours && child.name.starts_with(name));
+        (fitting.next().copied(), fitting.next().is_some())
+    };
+    match (only(false), only(true)) {
+        ((Some(found), false), _) | ((None, _), (Some(found), false)) => Some(found),
         _ => None,
     }
 }
