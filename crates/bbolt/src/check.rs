@@ -77,8 +77,9 @@ pub struct BucketStatistics {
     pub used_bytes: u64,
 }
 
-/// Called with bucket, key and value for each key of each bucket, in order.
-pub type Visit<'a> = dyn FnMut(&[u8], &[u8], &[u8]) + 'a;
+/// Called with the name of each bucket at the top and `None`, then with each of its keys and values,
+/// in order.
+pub type Visit<'a> = dyn FnMut(&[u8], Option<(&[u8], &[u8])>) + 'a;
 
 impl Database {
     /// Checks the file: metas, page numbers and types, that each page is in use or free and not
@@ -87,10 +88,10 @@ impl Database {
     /// # Errors
     /// When the file cannot be read. What is wrong with it is in the report.
     pub fn check(&self) -> Result<CheckReport, Error> {
-        self.check_visiting(&mut |_, _, _| {})
+        self.check_visiting(&mut |_, _| {})
     }
 
-    /// Like [`Self::check`], and gives each bucket's name, key and value to `visit` on the way, in
+    /// Like [`Self::check`], and gives each bucket's name, keys and values to `visit` on the way, in
     /// order, so that the file is read once. Where pages are damaged, their keys are missing.
     pub fn check_visiting(&self, visit: &mut Visit<'_>) -> Result<CheckReport, Error> {
         let page_count = self.meta().page_count;
@@ -250,6 +251,7 @@ impl Check<'_> {
                 (Within::Root, true) => {
                     let above = std::mem::take(&mut self.bucket);
                     self.bucket.name = element.key.to_vec();
+                    (self.visit)(element.key, None);
                     self.bucket_at(page, element.value, Within::Top, 0)?;
                     let bucket = std::mem::replace(&mut self.bucket, above);
                     self.report.buckets.push(bucket);
@@ -287,7 +289,7 @@ impl Check<'_> {
         self.bucket.keys += 1;
         self.bucket.content_bytes += (key.len() + value.len()) as u64;
         if within == Within::Top {
-            (self.visit)(&self.bucket.name, key, value);
+            (self.visit)(&self.bucket.name, Some((key, value)));
         }
     }
 
