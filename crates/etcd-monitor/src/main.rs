@@ -2,13 +2,17 @@
 
 use std::process::ExitCode;
 
-use etcd_monitor::cli::{Cli, commands, exit_code};
+use etcd_monitor::cli::{self, Cli, commands, exit_code};
 use etcd_monitor::config::SystemEnvironment;
 use etcd_monitor::error::Error;
 use etcd_monitor::{app, say};
 use model::clock::{Clock as _, SystemClock};
 
 fn main() -> ExitCode {
+    // Scripts call etcdctl in loops: nothing that watching needs is prepared for it.
+    if let Some(words) = cli::ctl::words(std::env::args_os()) {
+        return ExitCode::from(cli::ctl::run(words));
+    }
     let cli = match Cli::parse_from_arguments(std::env::args_os()) {
         Ok(cli) => cli,
         // Help and version come this way too, and are no mistake.

@@ -124,7 +124,7 @@ async fn secure(
     tcp: TcpStream,
 ) -> Result<Dialled, Failure> {
     let name = tls.server_name(endpoint)?;
-    let (client, generation) = tls.client();
+    let (client, generation) = tls.client()?;
     let stream = TlsConnector::from(Arc::clone(&client))
         .with_alpn(vec![protocol.alpn()])
         .connect(name, tcp)

@@ -35,7 +35,9 @@ pub(crate) struct TlsSource {
 }
 
 struct State {
-    client: Arc<ClientConfig>,
+    /// `None` until the first connection in TLS: plain endpoints need none, and the CAs of a
+    /// machine take longer to read than many a command line call takes as a whole.
+    client: Option<Arc<ClientConfig>>,
     /// Grows whenever `client` changed; a connection made with a smaller one is to be replaced.
     generation: u64,
     /// Of the files' content when they were last looked at, usable or not.
@@ -46,9 +48,15 @@ struct State {
 impl TlsSource {
     pub(crate) fn new(config: TlsConfig) -> Result<Self, Failure> {
         let digest = digest(&config);
-        let client = build(&config).map_err(|errors| unusable(&errors))?;
+        // Without files nothing can be wrong with them.
+        let has_files = [&config.ca_file, &config.cert_file, &config.key_file];
+        let client = if has_files.iter().any(|file| file.is_some()) {
+            Some(Arc::new(build(&config).map_err(|errors| unusable(&errors))?))
+        } else {
+            None
+        };
         let checked = Instant::now();
-        let state = State { client: Arc::new(client), generation: 0, digest, checked };
+        let state = State { client, generation: 0, digest, checked };
         Ok(Self { config, state: Mutex::new(state) })
     }
 
@@ -62,10 +70,15 @@ impl TlsSource {
     }
 
     /// The settings for a new connection; always looks at the files.
-    pub(crate) fn client(&self) -> (Arc<ClientConfig>, u64) {
+    pub(crate) fn client(&self) -> Result<(Arc<ClientConfig>, u64), Failure> {
         let mut state = self.lock();
         self.refresh(&mut state);
-        (state.client.clone(), state.generation)
+        if state.client.is_none() {
+            let client = build(&self.config).map_err(|errors| unusable(&errors))?;
+            state.client = Some(Arc::new(client));
+        }
+        let client = state.client.clone().expect("invariant: it was made just now");
+        Ok((client, state.generation))
     }
 
     /// The name that the certificate of `endpoint` must carry.
@@ -94,7 +107,7 @@ impl TlsSource {
         state.digest = digest;
         match build(&self.config) {
             Ok(client) => {
-                state.client = Arc::new(client);
+                state.client = Some(Arc::new(client));
                 state.generation += 1;
                 tracing::info!(generation = state.generation, "tls files changed");
             }

@@ -38,6 +38,8 @@ pub fn run(
         Command::Query(flags) => query::run(*flags, now)?,
         Command::Data(command) => return Ok(data::run(command, environment, now, out)?),
         Command::Rules(command) => return Ok(rule_files::run(command, environment, now, out)?),
+        // Main takes it before anything is parsed.
+        Command::Ctl { .. } => return Err(Error::CtlFirst),
         Command::Completion { shell } => completion(shell),
         Command::Version => format!("etcd-monitor {}\n", *VERSION),
     };

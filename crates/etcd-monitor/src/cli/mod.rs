@@ -11,6 +11,7 @@ use crate::version::VERSION;
 pub mod alert;
 pub mod capacity;
 pub mod commands;
+pub mod ctl;
 pub mod data;
 pub mod diagnose;
 pub mod flags;
@@ -115,6 +116,16 @@ pub enum Command {
     /// Check, test and try out alerting rules, in Prometheus' format.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Work with keys and members as etcdctl does: same commands, flags, environment and output.
+    ///
+    /// A link to this program that is named `etcdctl` is the same. `etcd-monitor ctl --help` has the
+    /// commands.
+    #[command(disable_help_flag = true)]
+    Ctl {
+        /// As for etcdctl.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

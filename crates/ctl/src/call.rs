@@ -1,0 +1,141 @@
+//! One call of one command: its arguments and flags, the streams, the way to the cluster.
+
+use crate::answer::Answer;
+use crate::command::Command;
+use crate::compat::Compat;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::global;
+use crate::io::Io;
+use crate::parse::{Flag, Flags};
+use crate::print::{self, Format, Style};
+use crate::session::Session;
+
+/// What a command works with.
+pub struct Call<'a> {
+    /// The commands from the root to this one.
+    pub path: Vec<&'static Command>,
+    /// The arguments, flags taken out.
+    pub args: Vec<Vec<u8>>,
+    /// How many arguments stood before `--`; `None` without one.
+    pub before_dashes: Option<usize>,
+    /// The flags of the command and its parents; [`Call::session`] adds those of the environment.
+    pub flags: Flags,
+    /// The release of etcdctl to follow.
+    pub compat: Compat,
+    /// The variables of etcdctl.
+    pub environment: &'a Environment,
+    /// The streams.
+    pub io: &'a mut Io,
+    /// Format and style, known once there is a session.
+    style: Style,
+    format: Format,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        path: Vec<&'static Command>,
+        flags: Flags,
+        compat: Compat,
+        environment: &'a Environment,
+        io: &'a mut Io,
+    ) -> Self {
+        let style = Style { compat, ..Style::default() };
+        let (args, format) = (Vec::new(), Format::Simple);
+        Self { path, args, before_dashes: None, flags, compat, environment, io, style, format }
+    }
+
+    /// The command.
+    pub fn command(&self) -> &'static Command {
+        self.path[self.path.len() - 1]
+    }
+
+    /// An argument as text; what is not UTF-8 in it is replaced. Empty when there is none.
+    pub fn arg(&self, index: usize) -> String {
+        self.args
+            .get(index)
+            .map(|arg| String::from_utf8_lossy(arg).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Reads flags and environment and prepares the connection; dials nothing yet.
+    ///
+    /// To be called when the arguments are known to be right, because etcdctl checks them first.
+    pub fn session(&mut self) -> Result<Session, Failure> {
+        self.session_knowing(&[])
+    }
+
+    /// The same for a command that reads variables which are no flags.
+    pub fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
+        let parents = self.path[..self.path.len() - 1].iter();
+        let inherited: Vec<Flag> = parents
+            .flat_map(|parent| parent.persistent.iter())
+            .filter(|flag| flag.is_in(self.compat))
+            .copied()
+            .collect();
+        let environment = self.environment;
+        global::apply_environment(&mut self.flags, &inherited, environment, variables, self.io)?;
+        if self.flags.bool("debug") {
+            let lines: Vec<String> = self
+                .flags
+                .shown()
+                .filter(|(name, _)| inherited.iter().any(|flag| flag.name == *name))
+                .map(|(name, value)| format!("{}={value}", crate::environment::variable(name)))
+                .collect();
+            for line in lines {
+                self.io.complain(&line);
+            }
+        }
+        let settings = global::settings(&self.flags)?;
+        self.style.is_hex = self.flags.bool("hex");
+        self.format = Format::parse(&self.flags.text("write-out"))
+            .ok_or_else(|| Failure::bad_feature("unsupported output format"))?;
+        let timeout = self.flags.duration("command-timeout");
+        let max_request_bytes = match self.flags.int("max-request-bytes") {
+            limit @ 1.. => limit as usize,
+            _ => global::MAX_REQUEST_BYTES,
+        };
+        let is_given = self.flags.is_given("command-timeout");
+        Session::new(settings, timeout, is_given, max_request_bytes)
+    }
+
+    /// The format of what is printed.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How it is printed; may be changed by the command.
+    pub fn style(&mut self) -> &mut Style {
+        &mut self.style
+    }
+
+    /// Prints an answer in the format that was asked for.
+    pub fn print(&mut self, answer: &impl Answer) -> Result<(), Failure> {
+        print::print(answer, self.format, self.style, self.io.out())?;
+        self.flush_if_full()
+    }
+
+    /// Prints a line, whatever the format.
+    pub fn say(&mut self, line: &str) {
+        self.io.out().extend_from_slice(line.as_bytes());
+        self.io.out().push(b'\n');
+    }
+
+    /// Writes what was printed so far.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.io.flush().map_err(|error| unwritten(&error))
+    }
+
+    /// Writes what was printed so far, if it is much.
+    pub fn flush_if_full(&mut self) -> Result<(), Failure> {
+        self.io.flush_if_full().map_err(|error| unwritten(&error))
+    }
+}
+
+fn unwritten(error: &std::io::Error) -> Failure {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        // A reader that has seen enough, such as `head`: nobody wants to hear more.
+        return Failure::silent(crate::failure::exit::ERROR);
+    }
+    Failure::error(format!("cannot write the answer: {error}"))
+}

@@ -1,0 +1,25 @@
+//! etcdctl's commands, and safer ones: parsing, running, printing.
+//!
+//! [`run`] does one command line, with its environment and its streams given, and answers the exit
+//! code. Commands are data: [`command`] says how to add one. What they print follows the release of
+//! etcdctl that [`compat::Compat`] names, in each format of [`print`].
+
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod call;
+pub mod command;
+pub mod compat;
+pub mod environment;
+pub mod failure;
+pub mod global;
+pub mod go;
+pub mod io;
+pub mod parse;
+pub mod print;
+mod run;
+pub mod session;
+
+pub use environment::Environment;
+pub use io::Io;
+pub use run::run;

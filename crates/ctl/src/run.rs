@@ -1,0 +1,131 @@
+//! One command line from its words to its exit code.
+
+use std::ffi::OsString;
+
+use crate::call::Call;
+use crate::command::{self, Command};
+use crate::compat::Compat;
+use crate::environment::{self, Environment};
+use crate::failure::{Failure, exit};
+use crate::io::Io;
+use crate::parse::{self, Flag, FlagError, Flags, Unknown};
+
+/// Does what `words` say, which are the arguments without the program's name; answers the exit code.
+///
+/// Blocks until it is done; the caller must not be inside a runtime.
+pub fn run(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    io: &mut Io,
+) -> u8 {
+    let words: Vec<Vec<u8>> = words.into_iter().map(environment::bytes).collect();
+    let code = match attempt(&words, environment, io) {
+        Ok(()) => 0,
+        Err(failure) => {
+            // What was printed before it failed comes first.
+            let _ = io.flush();
+            complain(&failure, io);
+            return failure.code;
+        }
+    };
+    match io.flush() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            io.complain(&format!("Error: cannot write the answer: {error}"));
+            exit::ERROR
+        }
+        _ => code,
+    }
+}
+
+fn complain(failure: &Failure, io: &mut Io) {
+    if !failure.message.is_empty() {
+        io.complain(&format!("Error: {}", failure.message));
+    }
+    for detail in &failure.details {
+        io.complain(detail);
+    }
+}
+
+fn attempt(words: &[Vec<u8>], environment: &Environment, io: &mut Io) -> Result<(), Failure> {
+    let compat = compat(words, environment)?;
+    let root = &command::ROOT;
+    let found = parse::resolve(root, words, compat).map_err(|unknown| unknown_command(&unknown))?;
+    let path = found.path;
+    let mut flags = Flags::new(flags_of(&path, compat));
+    let parsed = match flags.parse(&found.rest) {
+        Ok(parsed) => parsed,
+        Err(FlagError::Help) => {
+            help(&path, compat, io);
+            return Ok(());
+        }
+        Err(FlagError::Wrong(text)) => {
+            let usage = parse::usage(&path, compat);
+            if compat < Compat::V3_7 {
+                io.out().extend_from_slice(usage.as_bytes());
+                return Err(Failure::error(text));
+            }
+            return Err(Failure::error(text).with_detail(usage));
+        }
+    };
+    let command = path[path.len() - 1];
+    let Some(run) = command.run else {
+        help(&path, compat, io);
+        return Ok(());
+    };
+    let mut call = Call::new(path, flags, compat, environment, io);
+    call.args = parsed.args;
+    call.before_dashes = parsed.before_dashes;
+    // One thread is enough for one person, and starts in no time.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))?;
+    let outcome = runtime.block_on(run(&mut call));
+    // A connection that is still being made must not hold the end up.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The release to follow must be known before the flags are, as it decides which there are.
+fn compat(words: &[Vec<u8>], environment: &Environment) -> Result<Compat, Failure> {
+    let mut given = environment.get("ETCDCTL_COMPAT");
+    let words = words.iter().take_while(|word| word.as_slice() != b"--");
+    let mut takes_next = false;
+    for word in words {
+        if takes_next {
+            given = Some(word);
+        }
+        takes_next = word.as_slice() == b"--compat";
+        given = word.strip_prefix(b"--compat=").or(given);
+    }
+    let Some(given) = given else { return Ok(Compat::default()) };
+    let text = String::from_utf8_lossy(given);
+    Compat::parse(&text).ok_or_else(|| {
+        Failure::bad_feature(format!("unknown release {text:?} in --compat: 3.4, 3.5, 3.6 or 3.7"))
+    })
+}
+
+/// The flags that may stand behind a command: its own, and its parents' persistent ones.
+fn flags_of(path: &[&'static Command], compat: Compat) -> impl Iterator<Item = Flag> {
+    let (command, parents) = path.split_last().expect("invariant: a path begins with the root");
+    let inherited = parents.iter().flat_map(|parent| parent.persistent.iter());
+    let own = command.flags.iter().chain(command.persistent);
+    own.chain(inherited).filter(move |flag| flag.is_in(compat)).copied()
+}
+
+fn help(path: &[&'static Command], compat: Compat, io: &mut Io) {
+    io.out().extend_from_slice(parse::help(path, compat).as_bytes());
+}
+
+fn unknown_command(unknown: &Unknown) -> Failure {
+    let mut text = format!("unknown command {:?} for \"etcdctl\"", unknown.name);
+    if !unknown.suggestions.is_empty() {
+        text.push_str("\n\nDid you mean this?\n");
+        for suggestion in &unknown.suggestions {
+            text.push('\t');
+            text.push_str(suggestion);
+            text.push('\n');
+        }
+    }
+    Failure::error(text).with_detail("Run 'etcdctl --help' for usage.")
+}

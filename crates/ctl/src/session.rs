@@ -1,0 +1,168 @@
+//! A command's way to its cluster: endpoints, connections, the time it may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd::wire::Message;
+use etcd::wire::rpc::Rpc;
+use etcd::{Cluster, Connector, Endpoint, Error, Member};
+use tokio::time::{Instant, sleep};
+
+use crate::failure::{Failure, exit};
+use crate::global::Settings;
+
+/// Rest before an endpoint that could not be reached is dialled again.
+const DIAL_PAUSE: Duration = Duration::from_millis(100);
+/// Time for a command that etcdctl gives any time; a server that hangs is noticed by keepalives.
+pub const UNBOUNDED: Duration = Duration::from_hours(24);
+
+/// A cluster that nothing has been sent to yet.
+pub struct Session {
+    connector: Arc<Connector>,
+    cluster: Cluster,
+    endpoints: Vec<Endpoint>,
+    texts: Vec<String>,
+    /// Longest time for a short command.
+    pub timeout: Duration,
+    /// Whether `--command-timeout` was given.
+    pub timeout_is_given: bool,
+    /// Largest request to send.
+    pub max_request_bytes: usize,
+}
+
+impl Session {
+    pub(crate) fn new(
+        settings: Settings,
+        timeout: Duration,
+        timeout_is_given: bool,
+        max_request_bytes: usize,
+    ) -> Result<Self, Failure> {
+        let connector = Connector::new(settings.client)
+            .map_err(|error| Failure::new(exit::BAD_ARGS, error.message()))?;
+        let cluster = connector.cluster(settings.endpoints.clone());
+        let (endpoints, texts) = (settings.endpoints, settings.endpoint_texts);
+        Ok(Self {
+            connector,
+            cluster,
+            endpoints,
+            texts,
+            timeout,
+            timeout_is_given,
+            max_request_bytes,
+        })
+    }
+
+    /// The cluster, for calls that any member answers.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// What connections are made with, for members that are found later.
+    pub fn connector(&self) -> &Arc<Connector> {
+        &self.connector
+    }
+
+    /// The endpoints, understood.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The endpoints as they were given, in the same order.
+    pub fn endpoint_texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Each endpoint's own connection, in the same order.
+    pub fn members(&self) -> &[Member] {
+        self.cluster.each()
+    }
+
+    /// Makes a call that only reads, within the time of a short command.
+    pub async fn read<Req, Res>(&self, rpc: &Rpc<Req, Res>, request: Req) -> Result<Res, Failure>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        self.read_within(rpc, request, self.timeout).await
+    }
+
+    /// The same within another time.
+    pub async fn read_within<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        request: Req,
+        limit: Duration,
+    ) -> Result<Res, Failure>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        let call = async |left| self.cluster.read(rpc, request.clone(), left).await;
+        Ok(persist(limit, call).await?)
+    }
+
+    /// Makes a call that changes something, within the time of a short command.
+    pub async fn change<Req, Res>(&self, rpc: &Rpc<Req, Res>, request: Req) -> Result<Res, Failure>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        self.change_within(rpc, request, self.timeout).await
+    }
+
+    /// The same within another time.
+    pub async fn change_within<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        request: Req,
+        limit: Duration,
+    ) -> Result<Res, Failure>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        self.check_size(&request)?;
+        let call = async |left| self.cluster.change(rpc, request.clone(), left).await;
+        Ok(persist(limit, call).await?)
+    }
+
+    /// Refuses a request that is larger than the limit, as Go's client does.
+    fn check_size(&self, request: &impl Message) -> Result<(), Failure> {
+        let (size, limit) = (request.encoded_len(), self.max_request_bytes);
+        if size <= limit {
+            return Ok(());
+        }
+        let text = format!(
+            "rpc error: code = ResourceExhausted desc = trying to send message larger than max ({size} vs. {limit})"
+        );
+        Err(Failure::error(text).with_detail(
+            "etcd takes 1.5 MiB at most unless --max-request-bytes of the server says otherwise; \
+             values that large belong into an object store",
+        ))
+    }
+}
+
+/// Calls until there is an answer: a cluster that nobody reaches yet may just be starting.
+pub async fn persist<T>(
+    limit: Duration,
+    call: impl AsyncFn(Duration) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let end = Instant::now() + limit;
+    loop {
+        let left = end.duration_since(Instant::now());
+        match call(left).await {
+            Err(error) if is_unreached(&error) => {
+                if end.duration_since(Instant::now()) <= DIAL_PAUSE {
+                    return Err(error);
+                }
+                sleep(DIAL_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether no server has heard of the call.
+fn is_unreached(error: &Error) -> bool {
+    error.is_unsent() && error.server_said().is_none()
+}
