@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::part::PartFile;
@@ -28,6 +29,8 @@ pub struct SaveOptions {
     pub open_deadline: Duration,
     /// How long the stream may stand still.
     pub idle_deadline: Duration,
+    /// How long all of it may take, if that is bounded.
+    pub deadline: Option<Duration>,
 }
 
 impl SaveOptions {
@@ -38,6 +41,7 @@ impl SaveOptions {
             compression: None,
             open_deadline: Duration::from_secs(30),
             idle_deadline: Duration::from_mins(1),
+            deadline: None,
         }
     }
 }
@@ -115,25 +119,17 @@ async fn save_from(
     let part = PartFile::create(&options.path)?;
     let writer = Writer::new(part, &options.path, options.compression)?;
     let mut meter = Meter::new(progress);
-    let mut stream = member.snapshot(options.open_deadline).await?;
     let (sender, receiver) = mpsc::channel(PARTS_UNDER_WAY);
     let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
-    let mut version = None;
-    let mut received = 0;
-    while let Some(chunk) = stream.next(options.idle_deadline).await? {
-        received += chunk.bytes.len() as u64;
-        version = version.or(chunk.version);
-        if sender.send((chunk.bytes, chunk.remaining_bytes)).await.is_err() {
-            // The writer has failed, and says why below.
-            break;
-        }
-        meter.tell(received, Some(received + chunk.remaining_bytes));
-    }
+    let received = receive(member, options, &sender, &mut meter).await;
+    // In any case the writer ends first, so that nothing of it is left.
     drop(sender);
     let written = writing.await.map_err(|error| Error::Io {
         what: "the writing task ended".to_owned(),
         source: io::Error::other(error),
-    })??;
+    })?;
+    let version = received?;
+    let written = written?;
     let sha256 = written.check(&options.path, &member.endpoint().to_string())?;
     let (snapshot_bytes, file_bytes) = (written.bytes, written.file_bytes);
     tokio::task::spawn_blocking(move || written.part.finish()).await.map_err(|error| {
@@ -147,6 +143,32 @@ async fn save_from(
         version,
         elapsed: meter.elapsed(),
     })
+}
+
+/// Hands on what the member sends; answers the version of the format.
+async fn receive(
+    member: &etcd::Member,
+    options: &SaveOptions,
+    sender: &mpsc::Sender<(Bytes, u64)>,
+    meter: &mut Meter<'_>,
+) -> Result<Option<String>, Error> {
+    let end = options.deadline.map(|deadline| Instant::now() + deadline);
+    let left = |most: Duration| {
+        end.map_or(most, |end| end.saturating_duration_since(Instant::now()).min(most))
+    };
+    let mut stream = member.snapshot(left(options.open_deadline)).await?;
+    let mut version = None;
+    let mut received = 0;
+    while let Some(chunk) = stream.next(left(options.idle_deadline)).await? {
+        received += chunk.bytes.len() as u64;
+        version = version.or(chunk.version);
+        if sender.send((chunk.bytes, chunk.remaining_bytes)).await.is_err() {
+            // The writer has failed, and says why.
+            break;
+        }
+        meter.tell(received, Some(received + chunk.remaining_bytes));
+    }
+    Ok(version)
 }
 
 /// Writes and hashes on a thread of its own.

@@ -1,8 +1,12 @@
 //! What can be printed: one method for each format.
 
 mod kv;
+mod snapshot;
+mod snapshot_report;
 
 pub use kv::{Deleted, Got, Transacted, Written};
+pub use snapshot::{FileHash, SnapshotStatus};
+pub use snapshot_report::{Differed, Inspected, Verified};
 
 use crate::print::{Style, Table};
 

@@ -15,6 +15,7 @@ mod del;
 mod get;
 mod help;
 mod put;
+pub(crate) mod snapshot;
 mod version;
 
 use std::pin::Pin;
@@ -159,6 +160,14 @@ pub static ROOT: Command = Command::group(
     "etcdctl",
     "etcdctl [flags]",
     "Works with the keys and the members of an etcd cluster.",
-    &[&completion::COMPLETION, &del::DEL, &get::GET, &help::HELP, &put::PUT, &version::VERSION],
+    &[
+        &completion::COMPLETION,
+        &del::DEL,
+        &get::GET,
+        &help::HELP,
+        &put::PUT,
+        &snapshot::SNAPSHOT,
+        &version::VERSION,
+    ],
 )
 .persistent(global::FLAGS);

@@ -1,6 +1,7 @@
 //! The formats: each file owns how one is written, the answers say what.
 
 pub mod fields;
+pub mod human;
 pub mod json;
 mod protobuf;
 pub mod simple;
