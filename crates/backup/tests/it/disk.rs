@@ -119,9 +119,14 @@ async fn defragmenting_waits_for_etcd_to_end_and_keeps_all_keys() {
         "{error}"
     );
     member.stop().await.unwrap();
+    // As an etcd that is started meanwhile has it, waiting for the lock.
+    let old = fs::File::open(backup::database_path(&data_dir)).unwrap();
     let done = backup::defrag(&data_dir, Duration::ZERO, &mut unseen()).unwrap();
     assert!(done.after_bytes * 2 < done.before_bytes, "{done:?}");
     assert_eq!(fs::metadata(&done.path).unwrap().len(), done.after_bytes);
+    let mut first = [1; 4096];
+    std::os::unix::fs::FileExt::read_exact_at(&old, &mut first, 0).unwrap();
+    assert_eq!(first, [0; 4096], "it finds no database in the file that nobody sees any more");
     let found = backup::inspect(&done.path, &InspectOptions::default()).unwrap();
     assert_eq!((found.total.keys, found.largest_values[0].figure), (51, 20_000));
     member.restart().await.unwrap();
