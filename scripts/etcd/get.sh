@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts real etcd binaries where the tests and the demo look for them, and prints their paths.
+# Puts real etcd binaries (etcd, etcdctl, and from 3.5 on etcdutl) where the tests and the demo look
+# for them, and prints their paths.
 #
 # usage: scripts/etcd/get.sh [3.4|3.5|3.6|3.7 ...]   these versions, or all of them
 #        scripts/etcd/get.sh --any                   the newest one to be had with least work
@@ -23,13 +24,23 @@ reported() { "$1" --version 2>/dev/null | sed -n 's/^etcd Version: //p'; }
 # Prints the patch version that the go.mod of a minor version pins.
 pinned() { sed -n 's|^.*go.etcd.io/etcd/server/v3 v\([0-9.]*\).*$|\1|p' "$here/$1/go.mod"; }
 
-is_cached() {
+# Whether etcd and etcdctl of version $1 are there.
+has_server() {
   [ -x "$cache/$1/etcd" ] && [ -x "$cache/$1/etcdctl" ] || return 1
   case "$1" in
     3.4) [[ "$(reported "$cache/$1/etcd")" == 3.4.* ]] ;;
     *) [ "$(reported "$cache/$1/etcd")" = "$(pinned "$1")" ] ;;
   esac
 }
+
+# Whether etcdutl of version $1 is there; 3.4 has none.
+has_etcdutl() {
+  [ "$1" = 3.4 ] && return
+  [ -x "$cache/$1/etcdutl" ] || return 1
+  [ "$("$cache/$1/etcdutl" version 2>/dev/null | sed -n 's/^etcdutl version: //p')" = "$(pinned "$1")" ]
+}
+
+is_cached() { has_server "$1" && has_etcdutl "$1"; }
 
 # Whether version $1 is at least version $2.
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
@@ -50,11 +61,13 @@ check_go() {
   return 1
 }
 
-# Moves the two binaries in $work into the cache, whole or not at all.
+# Moves the binaries in $work into the cache, each whole or not at all.
 install_as() {
   mkdir -p "$cache/$1"
-  mv -f "$work/etcdctl" "$cache/$1/etcdctl"
-  mv -f "$work/etcd" "$cache/$1/etcd"
+  local program
+  for program in etcdutl etcdctl etcd; do
+    [ ! -e "$work/$program" ] || mv -f "$work/$program" "$cache/$1/$program"
+  done
 }
 
 new_work() {
@@ -63,15 +76,23 @@ new_work() {
   work="$(mktemp -d "$cache/.get.XXXXXX")"
 }
 
+# Builds those programs of version $1 that are not there.
 build() {
   check_go "$1" || return 1
-  say "building etcd $(pinned "$1") (about a minute, once)"
   new_work
+  local programs=()
+  has_server "$1" || programs+=(etcd etcdctl)
+  has_etcdutl "$1" || programs+=(etcdutl)
+  say "building ${programs[*]} $(pinned "$1") (about a minute, once)"
   (
     cd "$here/$1"
     export CGO_ENABLED=0
-    go build -trimpath -ldflags '-s -w' -o "$work/etcd" go.etcd.io/etcd/server/v3 &&
-      go build -trimpath -ldflags '-s -w' -o "$work/etcdctl" go.etcd.io/etcd/etcdctl/v3
+    local program module
+    for program in "${programs[@]}"; do
+      module="$program"
+      [ "$program" != etcd ] || module=server
+      go build -trimpath -ldflags '-s -w' -o "$work/$program" "go.etcd.io/etcd/$module/v3" || exit 1
+    done
   ) >&2 || { say "etcd $1 could not be built; the messages above say why"; return 1; }
   install_as "$1"
 }

@@ -7,6 +7,8 @@ mod kv;
 mod lease;
 mod maintenance;
 mod member;
+mod snapshot;
+mod snapshot_report;
 mod watch;
 
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
@@ -16,6 +18,8 @@ pub use kv::{Deleted, Got, Transacted, Written};
 pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
 pub use maintenance::{Alarms, Downgraded, LeaderMoved};
 pub use member::{MemberAdded, MemberChanged, Members};
+pub use snapshot::{FileHash, SnapshotStatus};
+pub use snapshot_report::{Differed, Inspected, Verified};
 pub use watch::{Watched, end_of_watch, event_type, event_variables};
 
 use crate::print::{Style, Table};

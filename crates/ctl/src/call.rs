@@ -70,6 +70,36 @@ impl<'a> Call<'a> {
 
     /// The same for a command that reads variables which are no flags.
     pub fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
+        self.inherit(variables)?;
+        let settings = global::settings(&self.flags)?;
+        self.style.is_hex = self.flags.bool("hex");
+        self.read_format()?;
+        let timeout = self.flags.duration("command-timeout");
+        let max_request_bytes = match self.flags.int("max-request-bytes") {
+            limit @ 1.. => limit as usize,
+            _ => global::MAX_REQUEST_BYTES,
+        };
+        let is_given = self.flags.is_given("command-timeout");
+        Session::new(settings, timeout, is_given, max_request_bytes)
+    }
+
+    /// Reads flags, and for etcdctl the environment, for a command that asks no cluster.
+    pub fn offline(&mut self) -> Result<(), Failure> {
+        // etcdutl reads no variables.
+        if std::ptr::eq(self.path[0], &raw const crate::command::ROOT) {
+            self.inherit(&[])?;
+        }
+        self.read_format()
+    }
+
+    fn read_format(&mut self) -> Result<(), Failure> {
+        self.format = Format::parse(&self.flags.text("write-out"))
+            .ok_or_else(|| Failure::bad_feature("unsupported output format"))?;
+        Ok(())
+    }
+
+    /// Takes what the environment gives to the flags of the parents.
+    fn inherit(&mut self, variables: &[&str]) -> Result<(), Failure> {
         let parents = self.path[..self.path.len() - 1].iter();
         let inherited: Vec<Flag> = parents
             .flat_map(|parent| parent.persistent.iter())
@@ -89,17 +119,7 @@ impl<'a> Call<'a> {
                 self.io.complain(&line);
             }
         }
-        let settings = global::settings(&self.flags)?;
-        self.style.is_hex = self.flags.bool("hex");
-        self.format = Format::parse(&self.flags.text("write-out"))
-            .ok_or_else(|| Failure::bad_feature("unsupported output format"))?;
-        let timeout = self.flags.duration("command-timeout");
-        let max_request_bytes = match self.flags.int("max-request-bytes") {
-            limit @ 1.. => limit as usize,
-            _ => global::MAX_REQUEST_BYTES,
-        };
-        let is_given = self.flags.is_given("command-timeout");
-        Session::new(settings, timeout, is_given, max_request_bytes)
+        Ok(())
     }
 
     /// The format of what is printed.

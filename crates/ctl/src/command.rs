@@ -35,6 +35,7 @@ mod move_leader;
 mod nospace_recover;
 mod put;
 mod role;
+pub(crate) mod snapshot;
 mod txn;
 mod user;
 mod version;
@@ -208,6 +209,7 @@ pub static ROOT: Command = Command::group(
         &nospace_recover::NOSPACE_RECOVER,
         &put::PUT,
         &role::ROLE,
+        &snapshot::SNAPSHOT,
         &txn::TXN,
         &user::USER,
         &version::VERSION,

@@ -1,6 +1,6 @@
 //! etcdctl's commands, and safer ones: parsing, running, printing.
 //!
-//! [`run`] does one command line, with its environment and its streams given, and answers the exit
+//! [`run`] does one command line of etcdctl, [`run_utl`] one of etcdutl, with its environment and its streams given, and answers the exit
 //! code. Commands are data: [`command`] says how to add one. What they print follows the release of
 //! etcdctl that [`compat::Compat`] names, in each format of [`print`].
 
@@ -26,7 +26,8 @@ pub mod queue;
 mod run;
 pub mod session;
 mod signal;
+pub mod utl;
 
 pub use environment::Environment;
 pub use io::Io;
-pub use run::run;
+pub use run::{run, run_utl};

@@ -9,6 +9,7 @@ use crate::environment::{self, Environment};
 use crate::failure::{Failure, exit};
 use crate::io::Io;
 use crate::parse::{self, Flag, FlagError, Flags, Unknown};
+use crate::utl;
 
 /// Does what `words` say, which are the arguments without the program's name; answers the exit code.
 ///
@@ -18,8 +19,26 @@ pub fn run(
     environment: &Environment,
     io: &mut Io,
 ) -> u8 {
+    run_in(&command::ROOT, words, environment, io)
+}
+
+/// Does what `words` say to etcdutl; otherwise as [`run`].
+pub fn run_utl(
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    io: &mut Io,
+) -> u8 {
+    run_in(&utl::ROOT, words, environment, io)
+}
+
+fn run_in(
+    root: &'static Command,
+    words: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    io: &mut Io,
+) -> u8 {
     let words: Vec<Vec<u8>> = words.into_iter().map(environment::bytes).collect();
-    let code = match attempt(&words, environment, io) {
+    let code = match attempt(root, &words, environment, io) {
         Ok(()) => 0,
         Err(failure) => {
             // What was printed before it failed comes first.
@@ -46,10 +65,15 @@ fn complain(failure: &Failure, io: &mut Io) {
     }
 }
 
-fn attempt(words: &[Vec<u8>], environment: &Environment, io: &mut Io) -> Result<(), Failure> {
+fn attempt(
+    root: &'static Command,
+    words: &[Vec<u8>],
+    environment: &Environment,
+    io: &mut Io,
+) -> Result<(), Failure> {
     let compat = compat(words, environment)?;
-    let root = &command::ROOT;
-    let found = parse::resolve(root, words, compat).map_err(|unknown| unknown_command(&unknown))?;
+    let found =
+        parse::resolve(root, words, compat).map_err(|unknown| unknown_command(root, &unknown))?;
     let path = found.path;
     let mut flags = Flags::new(flags_of(&path, compat));
     let parsed = match flags.parse(&found.rest) {
@@ -117,8 +141,9 @@ fn help(path: &[&'static Command], compat: Compat, io: &mut Io) {
     io.out().extend_from_slice(parse::help(path, compat).as_bytes());
 }
 
-fn unknown_command(unknown: &Unknown) -> Failure {
-    let mut text = format!("unknown command {:?} for \"etcdctl\"", unknown.name);
+fn unknown_command(root: &Command, unknown: &Unknown) -> Failure {
+    let program = root.name;
+    let mut text = format!("unknown command {:?} for {program:?}", unknown.name);
     if !unknown.suggestions.is_empty() {
         text.push_str("\n\nDid you mean this?\n");
         for suggestion in &unknown.suggestions {
@@ -127,5 +152,5 @@ fn unknown_command(unknown: &Unknown) -> Failure {
             text.push('\n');
         }
     }
-    Failure::error(text).with_detail("Run 'etcdctl --help' for usage.")
+    Failure::error(text).with_detail(format!("Run '{program} --help' for usage."))
 }

@@ -63,9 +63,9 @@ pub enum Error {
     /// The system refuses what every program needs.
     #[error("cannot {0}")]
     System(&'static str, #[source] io::Error),
-    /// `ctl` stands where it cannot be taken for etcdctl.
-    #[error("ctl must be the first argument: etcd-monitor ctl …")]
-    CtlFirst,
+    /// `ctl` or `utl` stands where it cannot be taken for etcdctl or etcdutl.
+    #[error("{0} must be the first argument: etcd-monitor {0} …")]
+    CtlFirst(&'static str),
     /// Told to stop again before everything had stopped.
     #[error("interrupted before everything had stopped")]
     Interrupted,
@@ -86,7 +86,7 @@ impl Error {
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),
             Self::Rules(error) => error.exit_code(),
-            Self::CtlFirst => exit_code::BAD_ARGUMENTS,
+            Self::CtlFirst(_) => exit_code::BAD_ARGUMENTS,
             Self::Interrupted => exit_code::INTERRUPTED,
         }
     }

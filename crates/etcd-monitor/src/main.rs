@@ -10,8 +10,8 @@ use model::clock::{Clock as _, SystemClock};
 
 fn main() -> ExitCode {
     // Scripts call etcdctl in loops: nothing that watching needs is prepared for it.
-    if let Some(words) = cli::ctl::words(std::env::args_os()) {
-        return ExitCode::from(cli::ctl::run(words));
+    if let Some((role, words)) = cli::ctl::words(std::env::args_os()) {
+        return ExitCode::from(cli::ctl::run(role, words));
     }
     let cli = match Cli::parse_from_arguments(std::env::args_os()) {
         Ok(cli) => cli,

@@ -24,7 +24,7 @@ pub enum EtcdVersion {
 
 /// A binary that has not been fetched yet.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("no etcd {version} at {}; run scripts/etcd/get.sh {version}", path.display())]
+#[error("no program of etcd {version} at {}; run scripts/etcd/get.sh {version}", path.display())]
 pub struct Missing {
     /// The version that was asked for.
     pub version: EtcdVersion,
@@ -54,6 +54,11 @@ impl EtcdVersion {
     /// The `etcdctl` binary of this version in the cache.
     pub fn etcdctl(self) -> Result<PathBuf, Missing> {
         self.cached("etcdctl")
+    }
+
+    /// The `etcdutl` binary of this version in the cache; 3.4 has none.
+    pub fn etcdutl(self) -> Result<PathBuf, Missing> {
+        self.cached("etcdutl")
     }
 
     /// Those that are in the cache, oldest first; the others are reported by [`skip`].

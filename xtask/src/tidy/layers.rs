@@ -8,10 +8,10 @@ use crate::project::{Package, Project};
 /// Every crate with its layer; ARCHITECTURE.md draws them. A crate depends on lower layers only,
 /// so that features meet through the vocabulary and the stores and never through each other.
 const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["model", "expfmt", "etcd-proto"]),
+    (0, &["model", "bbolt", "expfmt", "etcd-proto"]),
     (1, &["etcd", "notify", "promql", "store", "tsdb"]),
     // Real and simulated clusters are used by the program (for `--demo`) and by tests.
-    (2, &["alert", "monitor", "rules", "testbed"]),
+    (2, &["alert", "backup", "monitor", "rules", "testbed"]),
     (3, &["ctl", "server"]),
     (4, &["etcd-monitor"]),
     (5, &["fuzzing", "xtask"]),

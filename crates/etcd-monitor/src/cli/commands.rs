@@ -39,7 +39,8 @@ pub fn run(
         Command::Data(command) => return Ok(data::run(command, environment, now, out)?),
         Command::Rules(command) => return Ok(rule_files::run(command, environment, now, out)?),
         // Main takes it before anything is parsed.
-        Command::Ctl { .. } => return Err(Error::CtlFirst),
+        Command::Ctl { .. } => return Err(Error::CtlFirst("ctl")),
+        Command::Utl { .. } => return Err(Error::CtlFirst("utl")),
         Command::Completion { shell } => completion(shell),
         Command::Version => format!("etcd-monitor {}\n", *VERSION),
     };

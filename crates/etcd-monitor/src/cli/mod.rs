@@ -126,6 +126,16 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<OsString>,
     },
+    /// Work with snapshots and the files of a stopped member as etcdutl does.
+    ///
+    /// A link to this program that is named `etcdutl` is the same. `etcd-monitor utl --help` has the
+    /// commands.
+    #[command(disable_help_flag = true)]
+    Utl {
+        /// As for etcdutl.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

@@ -1,0 +1,298 @@
+//! Saving a snapshot of a running member, verified while it comes.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::part::PartFile;
+use crate::progress::{Meter, OnProgress};
+
+/// Parts of 32 KiB on their way to the disk: enough that network and disk need not wait for each
+/// other, little enough to be no matter.
+const PARTS_UNDER_WAY: usize = 64;
+
+/// How to save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveOptions {
+    /// The file to write. An older one is replaced when the new one is whole, as by etcdctl.
+    pub path: PathBuf,
+    /// Compresses by zstd at this level, from 1 (fast) to 19 (small).
+    pub compression: Option<i32>,
+    /// How long opening the stream may take.
+    pub open_deadline: Duration,
+    /// How long the stream may stand still.
+    pub idle_deadline: Duration,
+    /// How long all of it may take, if that is bounded.
+    pub deadline: Option<Duration>,
+}
+
+impl SaveOptions {
+    /// Saves to `path` with patience, uncompressed.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            compression: None,
+            open_deadline: Duration::from_secs(30),
+            idle_deadline: Duration::from_mins(1),
+            deadline: None,
+        }
+    }
+}
+
+/// What was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The member that it came from.
+    pub endpoint: String,
+    /// Bytes of the snapshot: the database and its hash.
+    pub snapshot_bytes: u64,
+    /// Bytes of the file, which is smaller when compressed.
+    pub file_bytes: u64,
+    /// The SHA-256 of the database.
+    pub sha256: [u8; SHA256_OUTPUT_LEN],
+    /// Version of the storage format (3.6 and later).
+    pub version: Option<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// The members in the order to ask them for a snapshot: followers that are well, the leader,
+/// followers with errors. Learners refuse, and who does not answer in time is left out.
+pub async fn candidates(members: &[etcd::Member], deadline: Duration) -> Vec<etcd::Member> {
+    if let [only] = members {
+        return vec![only.clone()];
+    }
+    let mut asked = tokio::task::JoinSet::new();
+    for (index, member) in members.iter().enumerate() {
+        let member = member.clone();
+        asked.spawn(async move { (index, member.status(deadline).await) });
+    }
+    let mut order = Vec::new();
+    while let Some(answered) = asked.join_next().await {
+        let Ok((index, Ok(status))) = answered else { continue };
+        if status.is_learner {
+            continue;
+        }
+        let is_leader = status.leader == Some(status.header.member_id);
+        let rank = if status.errors.is_empty() { u8::from(is_leader) } else { 2 };
+        order.push((rank, index));
+    }
+    order.sort_unstable();
+    order.into_iter().map(|(_, index)| members[index].clone()).collect()
+}
+
+/// Saves a snapshot of the first of `members` that gives one whole.
+///
+/// The file appears under its name when it is complete, its hash is right and it is on disk.
+///
+/// # Errors
+/// The last member's error; at once, when the file cannot be written.
+pub async fn save(
+    members: &[etcd::Member],
+    options: &SaveOptions,
+    progress: &mut OnProgress<'_>,
+) -> Result<Saved, Error> {
+    let mut last = Error::Option("no member to take a snapshot of; name an endpoint".to_owned());
+    for member in members {
+        match save_from(member, options, &mut *progress).await {
+            Ok(saved) => return Ok(saved),
+            Err(error @ (Error::Etcd(_) | Error::Damaged { .. })) => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+async fn save_from(
+    member: &etcd::Member,
+    options: &SaveOptions,
+    progress: &mut OnProgress<'_>,
+) -> Result<Saved, Error> {
+    // First, so that a place that cannot be written costs the member nothing.
+    let part = PartFile::create(&options.path)?;
+    let writer = Writer::new(part, &options.path, options.compression)?;
+    let mut meter = Meter::new(progress);
+    let (sender, receiver) = mpsc::channel(PARTS_UNDER_WAY);
+    let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
+    let received = receive(member, options, &sender, &mut meter).await;
+    // In any case the writer ends first, so that nothing of it is left.
+    drop(sender);
+    let written = writing.await.map_err(|error| Error::Io {
+        what: "the writing task ended".to_owned(),
+        source: io::Error::other(error),
+    })?;
+    let version = received?;
+    let written = written?;
+    let sha256 = written.check(&options.path, &member.endpoint().to_string())?;
+    let (snapshot_bytes, file_bytes) = (written.bytes, written.file_bytes);
+    tokio::task::spawn_blocking(move || written.part.finish()).await.map_err(|error| {
+        Error::Io { what: "the writing task ended".to_owned(), source: io::Error::other(error) }
+    })??;
+    Ok(Saved {
+        endpoint: member.endpoint().to_string(),
+        snapshot_bytes,
+        file_bytes,
+        sha256,
+        version,
+        elapsed: meter.elapsed(),
+    })
+}
+
+/// Hands on what the member sends; answers the version of the format.
+async fn receive(
+    member: &etcd::Member,
+    options: &SaveOptions,
+    sender: &mpsc::Sender<(Bytes, u64)>,
+    meter: &mut Meter<'_>,
+) -> Result<Option<String>, Error> {
+    let end = options.deadline.map(|deadline| Instant::now() + deadline);
+    let left = |most: Duration| {
+        end.map_or(most, |end| end.saturating_duration_since(Instant::now()).min(most))
+    };
+    let mut stream = member.snapshot(left(options.open_deadline)).await?;
+    let mut version = None;
+    let mut received = 0;
+    while let Some(chunk) = stream.next(left(options.idle_deadline)).await? {
+        received += chunk.bytes.len() as u64;
+        version = version.or(chunk.version);
+        if sender.send((chunk.bytes, chunk.remaining_bytes)).await.is_err() {
+            // The writer has failed, and says why.
+            break;
+        }
+        meter.tell(received, Some(received + chunk.remaining_bytes));
+    }
+    Ok(version)
+}
+
+/// Writes and hashes on a thread of its own.
+struct Writer {
+    part: PartFile,
+    path: PathBuf,
+    out: Out,
+    hash: Context,
+    /// The last bytes so far, which may turn out to be the sender's hash.
+    tail: Vec<u8>,
+    bytes: u64,
+}
+
+enum Out {
+    Plain(BufWriter<File>),
+    Compressed(Box<zstd::Encoder<'static, BufWriter<File>>>),
+}
+
+impl Out {
+    fn as_write(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(out) => out,
+            Self::Compressed(out) => out,
+        }
+    }
+
+    fn finish(self) -> io::Result<u64> {
+        let file = match self {
+            Self::Plain(out) => out,
+            Self::Compressed(out) => out.finish()?,
+        };
+        Ok(file.into_inner().map_err(io::IntoInnerError::into_error)?.metadata()?.len())
+    }
+}
+
+struct Written {
+    part: PartFile,
+    sha256: Vec<u8>,
+    tail: Vec<u8>,
+    bytes: u64,
+    file_bytes: u64,
+}
+
+impl Writer {
+    fn new(part: PartFile, path: &Path, compression: Option<i32>) -> Result<Self, Error> {
+        let file = BufWriter::with_capacity(1 << 18, part.handle()?);
+        let out = match compression {
+            None => Out::Plain(file),
+            Some(level @ 1..=19) => {
+                let encoder = zstd::Encoder::new(file, level).and_then(|mut encoder| {
+                    encoder.include_checksum(true)?;
+                    Ok(encoder)
+                });
+                let encoder =
+                    encoder.map_err(|source| Error::io("cannot compress", path, source))?;
+                Out::Compressed(Box::new(encoder))
+            }
+            Some(level) => {
+                return Err(Error::Option(format!("compression level {level}; give 1 to 19")));
+            }
+        };
+        let hash = Context::new(&SHA256);
+        Ok(Self { part, path: path.to_owned(), out, hash, tail: Vec::new(), bytes: 0 })
+    }
+
+    fn run(mut self, mut parts: mpsc::Receiver<(Bytes, u64)>) -> Result<Written, Error> {
+        let mut remaining = 0;
+        while let Some((bytes, left)) = parts.blocking_recv() {
+            remaining = left;
+            self.take(&bytes)
+                .map_err(|source| write_failed(&self.path, self.bytes, left, source))?;
+        }
+        let file_bytes = self
+            .out
+            .finish()
+            .map_err(|source| write_failed(&self.path, self.bytes, remaining, source))?;
+        Ok(Written {
+            part: self.part,
+            sha256: self.hash.finish().as_ref().to_vec(),
+            tail: self.tail,
+            bytes: self.bytes,
+            file_bytes,
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tail.extend_from_slice(bytes);
+        let known = self.tail.len().saturating_sub(SHA256_OUTPUT_LEN);
+        self.hash.update(&self.tail[..known]);
+        self.tail.drain(..known);
+        self.out.as_write().write_all(bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Written {
+    /// Compares what came with the hash at its end.
+    fn check(&self, path: &Path, endpoint: &str) -> Result<[u8; SHA256_OUTPUT_LEN], Error> {
+        let bytes = self.bytes;
+        let damaged = |reason: String| Err(Error::damaged(path, reason));
+        if bytes % 512 != SHA256_OUTPUT_LEN as u64 {
+            let text =
+                format!("sha256 checksum not found [bytes: {bytes}]: {endpoint} sent half of it");
+            return damaged(text);
+        }
+        if self.sha256 != self.tail {
+            return damaged(format!(
+                "what {endpoint} sent differs from the SHA-256 at its end; nothing was kept"
+            ));
+        }
+        Ok(self.tail.as_slice().try_into().expect("invariant: the tail has the hash's length"))
+    }
+}
+
+/// Says how far it came, which tells how much room is missing.
+fn write_failed(path: &Path, written: u64, remaining: u64, source: io::Error) -> Error {
+    let mut what = format!("cannot write {}", path.display());
+    if source.kind() == io::ErrorKind::StorageFull {
+        what = format!(
+            "no room for {}: {written} of {} bytes were written and are removed again",
+            path.display(),
+            written + remaining
+        );
+    }
+    Error::Io { what, source }
+}
