@@ -1,7 +1,10 @@
 //! `member`: who belongs to the cluster.
 
+use std::time::Duration;
+
 use etcd::wire::etcdserverpb as pb;
 use etcd::wire::rpc;
+use tokio::time::{Instant, sleep};
 
 use super::Command;
 use super::member_replace::{REPLACE, WAIT_TIME, add_and_wait};
@@ -14,6 +17,9 @@ use crate::operate::Census;
 use crate::operate::joining::removal;
 use crate::parse::Flag;
 use crate::session::Session;
+
+/// Rest between two looks at a list that does not have the new member yet.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// `member`.
 pub(super) const MEMBER: Command = Command::group(
@@ -117,7 +123,9 @@ pub(super) async fn all_with(
     answer: &pb::MemberAddResponse,
 ) -> Result<Vec<pb::Member>, Failure> {
     let mut members = answer.members.clone();
-    while !members.iter().any(|member| member.id == added) {
+    let end = Instant::now() + session.timeout;
+    while !members.iter().any(|member| member.id == added) && Instant::now() < end {
+        sleep(LOOK_EVERY).await;
         let request = pb::MemberListRequest { linearizable: true };
         members = session.read(&rpc::MEMBER_LIST, request).await?.members;
     }

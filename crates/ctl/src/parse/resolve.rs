@@ -83,16 +83,15 @@ fn find(command: &Command, name: &str, compat: Compat) -> Option<&'static Comman
     if let Some(exact) = children.iter().find(|child| child.name == name) {
         return Some(exact);
     }
-    // What is short enough for etcdctl stays so, whatever commands of ours there are besides.
-    let fitting = |is_ours: bool| {
-        let fits = move |child: &&&'static Command| {
-            child.name.starts_with(name) && child.is_ours == is_ours
-        };
-        let mut fitting = children.iter().filter(fits);
+    // Ours must not take a short form away from etcdctl's: `mem` is `member`, not `members`.
+    let only = |is_ours: bool| {
+        let mut fitting = children
+            .iter()
+            .filter(|child| child.is_ours == is_ours && child.name.starts_with(name));
         (fitting.next().copied(), fitting.next().is_some())
     };
-    match (fitting(false), fitting(true)) {
-        ((Some(only), false), _) | ((None, _), (Some(only), false)) => Some(only),
+    match (only(false), only(true)) {
+        ((Some(found), false), _) | ((None, _), (Some(found), false)) => Some(found),
         _ => None,
     }
 }
