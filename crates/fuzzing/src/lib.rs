@@ -6,9 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+mod databases;
 mod pages;
 mod queries;
 
+pub use databases::databases;
 pub use pages::pages;
 pub use queries::queries;
 

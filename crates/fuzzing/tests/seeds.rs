@@ -58,6 +58,11 @@ fn blocks_of_any_bytes_are_read_or_refused() {
 }
 
 #[test]
+fn databases_of_any_bytes_are_read_or_refused() {
+    run("databases", fuzzing::databases);
+}
+
+#[test]
 fn queries_of_any_bytes_are_evaluated_or_refused() {
     run("queries", fuzzing::queries);
 }

@@ -1,0 +1,5 @@
+//! Fuzzes `fuzzing::databases`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::databases(bytes));
