@@ -4,8 +4,10 @@
 //! How long the requests of clients take is told by no etcd before 3.7, so there the probes stand for
 //! them: small linearizable reads, one at each sweep.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use etcd::Header;
 use model::finding::{Evidence, FindingKind};
 use model::severity::Severity;
 
@@ -13,7 +15,8 @@ use super::reading::seconds;
 use super::{Condition, Window};
 use crate::metrics::catalogue::FigureId;
 use crate::metrics::figures::Figures;
-use crate::sweep::MemberSweep;
+use crate::probe::proves_the_path;
+use crate::sweep::{Call, MemberSweep};
 use crate::view::MemberView;
 
 /// Fewer probes than this have no median.
@@ -107,11 +110,23 @@ fn condition(window: &Window<'_>, member: &MemberView, said: &MemberSweep) -> Op
     )
 }
 
-/// The probes of the last sweeps that succeeded, fastest first.
+/// The probes that succeeded while the window lasts, fastest first: those too whose answer came after
+/// their sweep was closed.
 fn probes(window: &Window<'_>, member: &MemberView) -> Vec<Duration> {
-    let views = window.pictures.iter().filter_map(|picture| picture.member(member.id?));
-    let mut probes: Vec<Duration> =
-        views.filter_map(|view| view.probes.linearizable_read).collect();
+    let Some(begin) = window.pictures.iter().map(|picture| picture.sweep.started_at).min() else {
+        return Vec::new();
+    };
+    let calls = window.pictures.iter().filter_map(|picture| {
+        let said = picture.sweep_of(picture.member(member.id?)?)?;
+        said.linearizable_read.last.as_deref()
+    });
+    let succeeded = |call: &&Call<Header>| {
+        call.received_at() >= begin && call.result.as_ref().err().is_none_or(proves_the_path)
+    };
+    // While the next one is under way, the last one is in several sweeps.
+    let by_start: BTreeMap<_, _> =
+        calls.filter(succeeded).map(|call| (call.sent_at, call.took)).collect();
+    let mut probes: Vec<Duration> = by_start.into_values().collect();
     probes.sort_unstable();
     probes
 }

@@ -33,6 +33,7 @@ async fn slow_syncs_of_one_member_are_told_until_they_are_fast(version: EtcdVers
         let of = Some(follower);
         let finding = opens(&watched, FindingKind::SlowFsync, of, Severity::Warning).await;
         assert!(finding.summary.contains("between 128 ms and 256 ms"), "{}", finding.summary);
+        opens(&watched, FindingKind::SlowCommit, of, Severity::Warning).await;
         fault.heal().unwrap();
         let rest = Some(Severity::Info);
         closes_to(&watched, FindingKind::SlowFsync, rest, OVER_WITHIN).await;

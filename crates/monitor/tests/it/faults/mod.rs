@@ -10,6 +10,7 @@ mod membership;
 mod network;
 mod outage;
 mod raft;
+mod settings;
 mod versions;
 
 use std::sync::Arc;
