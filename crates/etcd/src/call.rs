@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Streaming};
@@ -17,6 +19,34 @@ use crate::rpc::Rpc;
 
 /// What etcd counts our calls under (`etcd_server_client_requests_total{client_api_version}`).
 const CLIENT_API_VERSION: &str = concat!("etcd-monitor/", env!("CARGO_PKG_VERSION"));
+
+/// Most requests of a conversation that wait to be sent.
+const MAX_REQUESTS: usize = 16;
+
+/// A stream in both directions.
+pub(crate) struct Conversation<Req, Res> {
+    pub(crate) requests: mpsc::Sender<Req>,
+    /// The first answer, until it is taken.
+    first: Option<Res>,
+    answers: Streaming<Res>,
+}
+
+impl<Req, Res> Conversation<Req, Res> {
+    /// The next answer; a stream that ends is a failure. Nothing is lost when it is dropped early.
+    pub(crate) async fn next(&mut self) -> Result<Res, Failure> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
+        match self.answers.message().await {
+            Ok(answer) => answer.ok_or_else(ended),
+            Err(status) => Err(classify::status(&status)),
+        }
+    }
+}
+
+fn ended() -> Failure {
+    Failure::new(ErrorClass::Transport, "the server ended the stream")
+}
 
 impl Member {
     /// Makes a call, all of it within `deadline`.
@@ -65,6 +95,47 @@ impl Member {
                 let answer =
                     grpc.server_streaming(request, rpc.path(), ProstCodec::default()).await;
                 answer.map(tonic::Response::into_inner).map_err(|status| classify::status(&status))
+            }
+        });
+        timeout(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(self.channel().overdue(start, deadline)))
+            .map_err(|failure| Error::new(self.endpoint(), rpc.name, failure))
+    }
+
+    /// Opens a stream in both directions with its first request, and waits for the first answer,
+    /// both within `deadline`; the server refuses it while the member knows no leader.
+    ///
+    /// `judge` says whether a first answer is a refusal in disguise.
+    pub(crate) async fn converse<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        message: Req,
+        judge: fn(&Res) -> Result<(), Failure>,
+        deadline: Duration,
+    ) -> Result<Conversation<Req, Res>, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        let start = Instant::now();
+        let limit = self.connector().config().max_message_bytes;
+        let work = self.authorized(start + deadline, |token| {
+            let (requests, sent) = mpsc::channel(MAX_REQUESTS);
+            let first = requests.try_send(message.clone());
+            let mut request = request(ReceiverStream::new(sent), token, None);
+            request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
+            let mut grpc = client(self.channel().clone(), limit);
+            async move {
+                first.map_err(|_| Failure::new(ErrorClass::Other, "the queue is full"))?;
+                grpc.ready().await?;
+                // A server answers with headers no sooner than with its first message.
+                let answer = grpc.streaming(request, rpc.path(), ProstCodec::default()).await;
+                let mut answers = answer.map_err(|status| classify::status(&status))?.into_inner();
+                let first = answers.message().await.map_err(|status| classify::status(&status))?;
+                let first = first.ok_or_else(ended)?;
+                judge(&first)?;
+                Ok(Conversation { requests, first: Some(first), answers })
             }
         });
         timeout(deadline, work)

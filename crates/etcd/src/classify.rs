@@ -21,6 +21,13 @@ pub(crate) fn status(status: &Status) -> Failure {
         let text = format!("the connection broke: {}", innermost(cause));
         return Failure::new(ErrorClass::Transport, text);
     }
+    let mut failure = answered(status);
+    failure.said = Some((code_name(status.code()), status.message().into()));
+    failure
+}
+
+/// What a status means that a server sent.
+fn answered(status: &Status) -> Failure {
     let text = status.message();
     let message = text.trim_start_matches("etcdserver: ").to_owned();
     match by_text(text) {
@@ -39,6 +46,29 @@ pub(crate) fn status(status: &Status) -> Failure {
             let failure = Failure::new(class, message);
             if status.code() == Code::Unauthenticated { failure.refused_token() } else { failure }
         }
+    }
+}
+
+/// The code as Go's clients print it.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
     }
 }
 

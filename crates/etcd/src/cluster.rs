@@ -15,9 +15,11 @@ use crate::answer::{Alarm, Header, LeaseGranted, MemberInfo, MemberList};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorClass, Failure};
 use crate::key::{GetReply, GetRequest};
+use crate::lease::LeaseKeeper;
 use crate::member::Member;
 use crate::rpc::{self, Rpc};
 use crate::snapshot::Snapshot;
+use crate::watch::Watch;
 
 /// Most attempts at one call.
 const MAX_ATTEMPTS: u32 = 8;
@@ -30,7 +32,7 @@ const AVOID: Duration = Duration::from_secs(5);
 
 /// When a failed call may be made again.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
+pub(crate) enum Repeat {
     /// A read: as often as there is time.
     Always,
     /// A change: only if the server certainly did not make it.
@@ -54,6 +56,27 @@ impl Cluster {
     /// The members, each over the connection that this cluster uses.
     pub fn each(&self) -> &[Member] {
         &self.members
+    }
+
+    /// Follows the changes of keys.
+    pub fn watch(&self, request: pb::WatchCreateRequest) -> Watch {
+        let members = self.order().into_iter().map(|index| self.members[index].clone()).collect();
+        Watch::new(members, request)
+    }
+
+    /// Extends the life of a lease once; a lease that is gone is answered with a `ttl` of 0.
+    pub async fn keep_alive_once(
+        &self,
+        lease: i64,
+        deadline: Duration,
+    ) -> Result<pb::LeaseKeepAliveResponse, Error> {
+        let attempt = |member: Member, share| async move { member.keep_alive(lease, share).await };
+        self.in_turn(rpc::LEASE_KEEP_ALIVE.name, Repeat::Always, deadline, attempt).await
+    }
+
+    /// Keeps a lease alive for as long as its answers are taken.
+    pub fn keep_alive(&self, lease: i64) -> LeaseKeeper {
+        LeaseKeeper::new(Self::new(self.members.clone()), lease)
     }
 
     /// Reads keys.
@@ -292,7 +315,24 @@ impl Cluster {
         }
     }
 
-    async fn change<Req, Res>(
+    /// Makes a call that only reads, with the messages as they travel; repeated on other members
+    /// while there is time.
+    pub async fn read<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        message: Req,
+        deadline: Duration,
+    ) -> Result<Res, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        self.call(rpc, message, Repeat::Always, deadline).await
+    }
+
+    /// Makes a call that changes something, with the messages as they travel; repeated only if the
+    /// server certainly did not make the change.
+    pub async fn change<Req, Res>(
         &self,
         rpc: &Rpc<Req, Res>,
         message: Req,
@@ -316,12 +356,30 @@ impl Cluster {
         Req: prost::Message + Clone + 'static,
         Res: prost::Message + Default + 'static,
     {
+        self.in_turn(rpc.name, repeat, deadline, |member, share| {
+            let message = message.clone();
+            async move { member.unary(rpc, message, share).await }
+        })
+        .await
+    }
+
+    /// Makes `attempt` on one member after the other, until one answers or repeating is not safe.
+    pub(crate) async fn in_turn<T, F>(
+        &self,
+        operation: &'static str,
+        repeat: Repeat,
+        deadline: Duration,
+        attempt: impl Fn(Member, Duration) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let end = Instant::now() + deadline;
         let order = self.order();
-        let mut last = no_endpoints(rpc.name);
-        for (attempt, index) in (0..MAX_ATTEMPTS).zip(order.iter().copied().cycle()) {
-            if attempt > 0 {
-                let pause = pause(attempt);
+        let mut last = no_endpoints(operation);
+        for (count, index) in (0..MAX_ATTEMPTS).zip(order.iter().copied().cycle()) {
+            if count > 0 {
+                let pause = pause(count);
                 if end.duration_since(Instant::now()) <= pause {
                     break;
                 }
@@ -331,7 +389,7 @@ impl Cluster {
             // A read leaves time to ask another member, should this one hang.
             let is_shared = repeat == Repeat::Always && order.len() > 1;
             let share = if is_shared { left / 2 } else { left };
-            match self.members[index].unary(rpc, message.clone(), share).await {
+            match attempt(self.members[index].clone(), share).await {
                 Ok(answer) => {
                     self.note(index, None);
                     return Ok(answer);
@@ -361,7 +419,7 @@ impl Cluster {
     }
 }
 
-fn no_endpoints(operation: &'static str) -> Error {
+pub(crate) fn no_endpoints(operation: &'static str) -> Error {
     let failure = Failure::new(ErrorClass::Other, "no endpoints are known").unsent();
     Error::without_endpoint(operation, failure)
 }
@@ -377,7 +435,7 @@ fn may_repeat(error: &Error, repeat: Repeat) -> bool {
 }
 
 /// From half of the exponential step to all of it, so that clients do not march in step.
-fn pause(attempt: u32) -> Duration {
+pub(crate) fn pause(attempt: u32) -> Duration {
     let step = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(MAX_PAUSE);
     step.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

@@ -154,6 +154,12 @@ impl Error {
         self.0.failure.remedy()
     }
 
+    /// The server's own words: the name of the gRPC code and the message, unchanged; `None` when no
+    /// server answered.
+    pub fn server_said(&self) -> Option<(&'static str, &str)> {
+        self.0.failure.said.as_ref().map(|(code, message)| (*code, &**message))
+    }
+
     /// Whether the server certainly never saw the request, so that even a write may be repeated.
     pub fn is_unsent(&self) -> bool {
         self.0.failure.unsent
@@ -171,12 +177,14 @@ pub(crate) struct Failure {
     remedy: Option<Cow<'static, str>>,
     pub(crate) unsent: bool,
     pub(crate) refused_token: bool,
+    /// Code and message of a gRPC status that a server sent.
+    pub(crate) said: Option<(&'static str, Box<str>)>,
 }
 
 impl Failure {
     pub(crate) fn new(class: ErrorClass, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        Self { class, message, remedy: None, unsent: false, refused_token: false }
+        Self { class, message, remedy: None, unsent: false, refused_token: false, said: None }
     }
 
     /// With a remedy that fits better than the class's own.

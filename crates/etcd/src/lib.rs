@@ -22,7 +22,9 @@ mod error;
 mod flight;
 mod http;
 mod key;
+mod lease;
 mod member;
+mod range_stream;
 mod rpc;
 mod snapshot;
 mod stream;
@@ -31,6 +33,8 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod watch;
+pub mod wire;
 
 pub use answer::{
     Alarm, AlarmKind, DowngradeInfo, HashKv, Header, KeyValue, LeaseGranted, MemberInfo,
@@ -45,5 +49,8 @@ pub use error::{Error, ErrorClass};
 pub use etcd_proto::authpb::{Permission, permission::Type as PermissionType};
 pub use http::{HttpReply, HttpTarget};
 pub use key::{GetReply, GetRequest, prefix_end};
+pub use lease::LeaseKeeper;
 pub use member::Member;
+pub use range_stream::RangeStream;
 pub use snapshot::{Snapshot, SnapshotChunk};
+pub use watch::Watch;

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::flight::Flight;
 use crate::http::{HttpReply, HttpTarget};
 use crate::key::{GetReply, GetRequest};
+use crate::range_stream::RangeStream;
 use crate::rpc;
 use crate::snapshot::Snapshot;
 
@@ -51,6 +52,33 @@ impl Member {
     /// The server's certificate at the last TLS handshake; `None` before it, and without TLS.
     pub fn server_certificate(&self) -> Option<Arc<CertificateInfo>> {
         self.0.channel.certificate()
+    }
+
+    /// Extends the life of a lease once; a lease that is gone is answered with a `ttl` of 0.
+    pub(crate) async fn keep_alive(
+        &self,
+        lease: i64,
+        deadline: Duration,
+    ) -> Result<pb::LeaseKeepAliveResponse, Error> {
+        let request = pb::LeaseKeepAliveRequest { id: lease };
+        let mut answers =
+            self.converse(&rpc::LEASE_KEEP_ALIVE, request, |_| Ok(()), deadline).await?;
+        answers
+            .next()
+            .await
+            .map_err(|failure| Error::new(self.endpoint(), rpc::LEASE_KEEP_ALIVE.name, failure))
+    }
+
+    /// Reads keys in parts that come as the server finds them (3.7 and later).
+    ///
+    /// `deadline` is for the first part.
+    pub async fn range_stream(
+        &self,
+        request: pb::RangeRequest,
+        deadline: Duration,
+    ) -> Result<RangeStream, Error> {
+        let stream = self.stream(&rpc::RANGE_STREAM, request, deadline).await?;
+        Ok(RangeStream::new(self.endpoint().clone(), stream))
     }
 
     /// The member's state. Needs an authenticated user since 3.4.42, 3.5.28 and 3.6.9.
@@ -260,6 +288,20 @@ impl Member {
         let http = self.0.connector.http();
         let endpoint = self.endpoint();
         http.send_json(Method::DELETE, endpoint, target, Vec::new(), deadline, max_body_bytes).await
+    }
+
+    /// Makes a unary call, with the messages as they travel.
+    pub async fn call<Req, Res>(
+        &self,
+        rpc: &rpc::Rpc<Req, Res>,
+        message: Req,
+        deadline: Duration,
+    ) -> Result<Res, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        self.unary(rpc, message, deadline).await
     }
 
     pub(crate) fn connector(&self) -> &Connector {

@@ -8,6 +8,7 @@ mod faults;
 mod mistakes;
 mod ready_made;
 mod rotation;
+mod watching;
 
 use std::time::Duration;
 
