@@ -200,7 +200,7 @@ impl Report {
             advice.push(format!("{name} is a file system over the network: every write waits for it, and its outages are etcd's; use a local disk"));
         }
         if self.facts.is_rotational == Some(true) {
-            advice.push("the disk rotates: use a solid-state disk".to_owned());
+            advice.push("the disk says that it rotates, which virtual disks often say wrongly: if it does, use a solid-state disk".to_owned());
         }
         if matches!(verdict, Verdict::Warning | Verdict::Unfit) {
             advice.push("give etcd a disk of its own, at least for --wal-dir, and look who else writes to this one".to_owned());

@@ -269,8 +269,10 @@ impl Outcome {
         let late = self.generator.lateness.quantile(0.99).unwrap_or_default();
         if late > LATE && late > p99.mul_f64(LATE_SHARE) {
             Some(format!(
-                "the generator, not etcd, was the limit: operations began up to {late:?} late (p99), of \
-                 {p99:?} in all; use a lower rate, more --threads or a faster machine"
+                "the generator, not etcd, was the limit: operations began up to {:.1} ms late (p99), of \
+                 {:.1} ms in all; use a lower rate, more --threads or a faster machine",
+                late.as_secs_f64() * 1e3,
+                p99.as_secs_f64() * 1e3
             ))
         } else if self.spec.pace == Pace::Closed && busy > BUSY {
             Some(format!(

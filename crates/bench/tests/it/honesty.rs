@@ -64,9 +64,13 @@ async fn an_open_loop_counts_those_who_came_while_the_cluster_stood_still() {
     let (outcome, (), truth) = tokio::join!(make(&cluster, spec), freezing, trace);
     let latencies = outcome.latencies();
     let p99 = latencies.quantile(0.99).unwrap();
-    // Never told to be better than it is; of worse, what two clients of a busy machine may differ by.
-    assert!(p99 >= truth.mul_f64(0.9), "{p99:?} instead of {truth:?}");
-    assert!(p99 <= truth.mul_f64(1.1) + BUSY, "{p99:?} instead of {truth:?}");
+    // Of all who come evenly 35 % wait, evenly up to 350 ms: 1 % wait for longer than this.
+    let least = PAUSE.mul_f64(1.0 - 0.01 / 0.35);
+    assert!(p99 >= least.mul_f64(0.9), "{p99:?} instead of {least:?}");
+    // A machine that is too busy to make the load is told of in the result, which is then of no use.
+    if outcome.generator.limit.is_none() {
+        assert!(p99 <= truth.mul_f64(1.1) + BUSY, "{p99:?} instead of {truth:?}");
+    }
     let waited = latencies.between(Duration::from_millis(20), Duration::from_mins(1));
     let share = waited as f64 / latencies.count() as f64;
     assert!(share > 0.25, "{share}");

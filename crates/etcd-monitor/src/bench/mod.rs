@@ -2,6 +2,7 @@
 //!
 //! The measuring is the crate [`bench`](::bench)'s; here is what is typed and what is shown.
 
+mod ab;
 mod compared;
 mod csv;
 mod disk;
@@ -60,6 +61,7 @@ pub fn run(
         BenchCommand::Lock(flags) => (Kind::Lock, flags),
         BenchCommand::Connect(flags) => (Kind::Connect, flags),
         BenchCommand::FindMax(flags) => return find_max::run(&flags, environment, now, out),
+        BenchCommand::Ab(flags) => return ab::run(&flags, environment, now, out),
         BenchCommand::Clean { prefix, cluster } => {
             return clean(&prefix, &cluster, environment, now, out);
         }

@@ -41,6 +41,8 @@ pub enum BenchCommand {
     Connect(Box<LoadFlags>),
     /// Find the highest rate at which latency is as wanted
     FindMax(Box<FindMaxFlags>),
+    /// Make runs of two clusters, targets or settings in turn, and compare them
+    Ab(Box<AbFlags>),
     /// List the results that are kept
     List {
         /// Where.
@@ -312,6 +314,35 @@ pub struct FindMaxFlags {
     #[arg(long, value_name = "TIME", value_parser = step)]
     pub p99: Duration,
     /// The load; --rate is where the search begins [default: 1000], --duration the time of each try.
+    #[command(flatten)]
+    pub load: LoadFlags,
+}
+
+/// What differs between the two sides, and their load.
+#[derive(Debug, Clone, Args)]
+pub struct AbFlags {
+    /// The kind of load: put, get, mixed and so on
+    #[arg(value_parser = kind)]
+    pub kind: Kind,
+    /// Runs of each side; no verdict below five
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub pairs: usize,
+    /// The second side has these endpoints
+    #[arg(long, value_name = "URL,…", value_delimiter = ',', help_heading = "Second side")]
+    pub b_endpoints: Vec<String>,
+    /// The second side has this --target
+    #[arg(long, value_name = "TARGET", value_parser = target, help_heading = "Second side")]
+    pub b_target: Option<Target>,
+    /// The second side has so many --clients
+    #[arg(long, value_name = "N", help_heading = "Second side")]
+    pub b_clients: Option<usize>,
+    /// The second side has so many --conns
+    #[arg(long, value_name = "N", help_heading = "Second side")]
+    pub b_conns: Option<usize>,
+    /// The second side has this --value-size
+    #[arg(long, value_name = "BYTES", help_heading = "Second side")]
+    pub b_value_size: Option<Sizes>,
+    /// The load of both.
     #[command(flatten)]
     pub load: LoadFlags,
 }

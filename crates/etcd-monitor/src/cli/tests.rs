@@ -139,6 +139,7 @@ fn commands_parse() {
         &["rules", "replay", "--from", "1d ago", "--to", "now", "--interval", "1m", "-o", "json"],
         &["bench", "put", "--endpoints", "a:1", "--rate", "100", "--value-size", "1-9"],
         &["bench", "find-max", "txn-put", "--p99", "50ms", "--endpoints", "a:1"],
+        &["bench", "ab", "put", "--endpoints", "a:1", "--b-target", "leader", "--pairs", "5"],
         &["bench", "compare", "a", "b", "--", "c", "d"],
         &["bench", "baseline", "check", "name", "a"],
         &["check", "disk", "/tmp"],

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::program::command;
 
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 struct Outcome {
     code: i32,
@@ -44,7 +44,11 @@ async fn a_benchmark_is_made_kept_judged_interrupted_and_refused() {
     let load = ["bench", "put", "--total", "300", "--warm-up", "10ms", "--slo"];
     let judged = run(&[&load[..], &[slo.to_str().unwrap()], &at].concat()).await;
     assert_eq!(judged.code, 1, "{}{}", judged.out, judged.err);
-    assert!(judged.err.contains("put: 10 clients in a closed loop, 300 operations"), "{}", judged.err);
+    assert!(
+        judged.err.contains("put: 10 clients in a closed loop, 300 operations"),
+        "{}",
+        judged.err
+    );
     assert!(judged.err.contains("NOT MET: put p50"), "{}", judged.err);
     assert!(judged.out.contains("No operation failed."), "{}", judged.out);
 
@@ -88,7 +92,11 @@ async fn a_benchmark_is_made_kept_judged_interrupted_and_refused() {
     cluster.client().put("/etcd-monitor/bench/mine", "", None, WITHIN).await.unwrap();
     let refused = run(&[&load[..6], &at].concat()).await;
     assert_eq!(refused.code, 1, "{}", refused.err);
-    assert!(refused.err.contains("not started: key \"/etcd-monitor/bench/mine\""), "{}", refused.err);
+    assert!(
+        refused.err.contains("not started: key \"/etcd-monitor/bench/mine\""),
+        "{}",
+        refused.err
+    );
     let cleaned = run(&["bench", "clean", "--endpoints", &endpoint]).await;
     assert!(cleaned.out.contains("1 keys there are not a benchmark's and stay"), "{}", cleaned.out);
 
