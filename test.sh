@@ -38,6 +38,7 @@ need() {
 install_packages() {
   need 'command -v cc' build-essential
   need 'command -v curl' curl
+  need 'command -v fio' fio
   need 'command -v git' git
   need 'command -v go' golang-go
   need 'command -v ip && command -v tc' iproute2

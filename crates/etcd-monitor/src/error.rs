@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use model::config_error::ConfigError;
 
 use crate::cli::exit_code;
-use crate::{alerting, data, diagnose, maintenance, query, rest, rule_files};
+use crate::{alerting, bench, data, diagnose, maintenance, query, rest, rule_files};
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum Error {
     /// Alerts cannot be told or changed, or are bad.
     #[error(transparent)]
     Alert(#[from] alerting::command::Error),
+    /// A benchmark cannot be made, or tells of trouble.
+    #[error(transparent)]
+    Bench(#[from] bench::error::Error),
     /// A maintenance window cannot be declared, ended or told.
     #[error(transparent)]
     Maintenance(#[from] maintenance::Error),
@@ -82,6 +85,7 @@ impl Error {
             Self::Diagnose(error) => error.exit_code(),
             Self::Rest(error) => error.exit_code(),
             Self::Alert(error) => error.exit_code(),
+            Self::Bench(error) => error.exit_code(),
             Self::Maintenance(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
             Self::Data(error) => error.exit_code(),

@@ -4,12 +4,13 @@
 //! [`config::Settings`], [`app`] runs those settings until it is told to stop, and [`console`]
 //! tells a person what happens. [`query`] and [`capacity`] ask a running one, [`data`] looks after what it keeps, and
 //! [`diagnose`] looks at clusters for a while and reports; [`maintenance`] tells it what to expect;
-//! [`rule_files`] checks, tests and tries out rules.
+//! [`rule_files`] checks, tests and tries out rules; [`bench`](mod@bench) measures.
 
 #![forbid(unsafe_code)]
 
 pub mod alerting;
 pub mod app;
+pub mod bench;
 pub mod capacity;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use etcd_monitor::cli::{self, Cli, commands, exit_code};
 use etcd_monitor::config::SystemEnvironment;
 use etcd_monitor::error::Error;
-use etcd_monitor::{app, say};
+use etcd_monitor::{app, bench, say};
 use model::clock::{Clock as _, SystemClock};
 
 fn main() -> ExitCode {
@@ -23,10 +23,13 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    let now = SystemClock.now();
     let outcome = match cli.command {
         Some(command) => {
-            let now = SystemClock.now();
             commands::run(command, &SystemEnvironment, now, &mut std::io::stdout().lock())
+        }
+        None if cli.benchmark.run_benchmark => {
+            bench::run_seed(cli, &SystemEnvironment, now, &mut std::io::stdout().lock())
         }
         None => watch(cli),
     };

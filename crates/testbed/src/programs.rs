@@ -33,6 +33,11 @@ pub fn mixin() -> Result<PathBuf, NotFound> {
     Ok(rules.parent().expect("invariant: a file is in a directory").to_owned())
 }
 
+/// The disk benchmark that etcd's documentation recommends.
+pub fn fio() -> Result<PathBuf, NotFound> {
+    find("fio", "fio", "./test.sh, which installs it")
+}
+
 /// The tool that comes with Alertmanager.
 pub fn amtool() -> Result<PathBuf, NotFound> {
     find("amtool", "alertmanager", "scripts/get-alertmanager.sh")

@@ -11,7 +11,7 @@ const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model", "bbolt", "expfmt", "etcd-proto"]),
     (1, &["etcd", "notify", "promql", "store", "tsdb"]),
     // Real and simulated clusters are used by the program (for `--demo`) and by tests.
-    (2, &["alert", "backup", "monitor", "rules", "testbed"]),
+    (2, &["alert", "backup", "bench", "monitor", "rules", "testbed"]),
     (3, &["ctl", "server"]),
     (4, &["etcd-monitor"]),
     (5, &["fuzzing", "xtask"]),

@@ -14,7 +14,7 @@ use crate::config::show::ShownSettings;
 use crate::config::{EXAMPLE, Environment, compose, schema};
 use crate::error::{Error, Mistakes};
 use crate::version::VERSION;
-use crate::{alerting, capacity, data, diagnose, maintenance, query, rule_files};
+use crate::{alerting, bench, capacity, data, diagnose, maintenance, query, rule_files};
 
 /// Runs `command` and writes its answer to `out`. `now` decides which certificates have expired.
 pub fn run(
@@ -29,6 +29,8 @@ pub fn run(
         Command::Config(ConfigCommand::Example) => EXAMPLE.to_owned(),
         Command::Config(ConfigCommand::Schema) => format!("{:#}\n", schema::file()),
         Command::Diagnose(flags) => return diagnose::run(&flags, environment, now, out),
+        Command::Bench(command) => return bench::run(command, environment, now, out),
+        Command::Check(command) => return bench::check(command, out),
         Command::Capacity(flags) => capacity::run(&flags)?,
         Command::Routes(command) => routes(command, environment, now)?,
         Command::Alert(command) => return alert(command, out),

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::version::VERSION;
 
 pub mod alert;
+pub mod bench;
 pub mod capacity;
 pub mod commands;
 pub mod ctl;
@@ -23,6 +24,7 @@ pub mod values;
 
 use self::rules::RulesCommand;
 use alert::AlertCommand;
+use bench::{BenchCommand, CheckCommand, SeedFlags};
 use capacity::CapacityFlags;
 use data::DataCommand;
 use diagnose::DiagnoseFlags;
@@ -59,6 +61,9 @@ pub struct Cli {
     /// What to watch, when no command is given.
     #[command(flatten)]
     pub run: RunFlags,
+    /// Measure, and end.
+    #[command(flatten)]
+    pub benchmark: SeedFlags,
     /// What else to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -84,6 +89,9 @@ Examples:
     etcd-monitor data backup /backup/etcd-monitor
   Which alerts would have fired last night:
     etcd-monitor rules replay --from '12h ago'
+  Measure what users see at 2,000 writes a second, and whether a disk is fit for etcd:
+    etcd-monitor bench put --endpoints 10.0.0.1:2379 --rate 2000
+    etcd-monitor check disk /var/lib/etcd
   Try it with a local three-member cluster:
     etcd-monitor --demo
 
@@ -97,6 +105,12 @@ pub enum Command {
     Config(ConfigCommand),
     /// Look at clusters for a while, and report what is wrong, why, and what to do.
     Diagnose(Box<DiagnoseFlags>),
+    /// Measure what a cluster can do, and compare results.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Check what etcd is to run on.
+    #[command(subcommand)]
+    Check(CheckCommand),
     /// Tell how long the space of clusters lasts, as a running etcd-monitor knows it.
     Capacity(CapacityFlags),
     /// See alerts, take care of them, silence them, try receivers out.

@@ -110,6 +110,18 @@ fn help_of_rules_is_the_golden_text() {
 }
 
 #[test]
+fn help_of_bench_is_the_golden_text() {
+    let bench = command().find_subcommand("bench").cloned().unwrap();
+    let mut text = help_of(bench.clone().bin_name("etcd-monitor bench"));
+    for name in ["put", "find-max", "compare"] {
+        let help = bench.find_subcommand(name).cloned().unwrap();
+        let name = format!("etcd-monitor bench {name}");
+        text.extend(["\n\n-- ", &name, "\n", &help_of(help.bin_name(&name))]);
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn commands_parse() {
     for arguments in [
         &["config", "check", "file.yaml"][..],
@@ -125,6 +137,12 @@ fn commands_parse() {
         &["rules", "test", "a.yaml"],
         &["rules", "default"],
         &["rules", "replay", "--from", "1d ago", "--to", "now", "--interval", "1m", "-o", "json"],
+        &["bench", "put", "--endpoints", "a:1", "--rate", "100", "--value-size", "1-9"],
+        &["bench", "find-max", "txn-put", "--p99", "50ms", "--endpoints", "a:1"],
+        &["bench", "ab", "put", "--endpoints", "a:1", "--b-target", "leader", "--pairs", "5"],
+        &["bench", "compare", "a", "b", "--", "c", "d"],
+        &["bench", "baseline", "check", "name", "a"],
+        &["check", "disk", "/tmp"],
         &["completion", "zsh"],
         &["version"],
     ] {

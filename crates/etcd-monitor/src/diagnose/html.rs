@@ -32,7 +32,7 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 /// `text` as it stands in HTML, in elements and in quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -6,11 +6,11 @@
 mod bundle;
 pub mod error;
 mod history;
-mod html;
+pub(crate) mod html;
 mod json;
 mod keys;
 mod look;
-mod plot;
+pub(crate) mod plot;
 mod report;
 mod text;
 

@@ -13,25 +13,25 @@ const TOP: f64 = 8.0;
 const RIGHT: f64 = 8.0;
 
 /// Colours that are told apart by most eyes, on a light and on a dark ground.
-pub(super) const COLOURS: [&str; 7] =
+pub(crate) const COLOURS: [&str; 7] =
     ["#2f7ed8", "#e07b39", "#3d9a50", "#b04ec4", "#c9a227", "#d0455b", "#4aa3a2"];
 
 /// One plot.
-pub(super) struct Plot {
-    pub(super) title: String,
-    pub(super) unit: &'static str,
-    pub(super) curves: Vec<Curve>,
+pub(crate) struct Plot {
+    pub(crate) title: String,
+    pub(crate) unit: &'static str,
+    pub(crate) curves: Vec<Curve>,
 }
 
 /// One curve: milliseconds of Unix time, and values; what has none is a gap.
-pub(super) struct Curve {
-    pub(super) name: String,
-    pub(super) points: Vec<(i64, Option<f64>)>,
+pub(crate) struct Curve {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(i64, Option<f64>)>,
 }
 
 impl Plot {
     /// The drawing; `None` without two points to draw a line between.
-    pub(super) fn svg(&self) -> Option<String> {
+    pub(crate) fn svg(&self) -> Option<String> {
         let points = || self.curves.iter().flat_map(|curve| &curve.points);
         let values = || points().filter_map(|(_, value)| *value).filter(|value| value.is_finite());
         if values().count() < 2 {

@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod alerts;
+mod bench;
 mod config_files;
 mod data;
 mod diagnose;

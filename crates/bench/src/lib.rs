@@ -1,0 +1,35 @@
+//! Measuring etcd: workloads, closed and open loops, results, their comparison, and disks.
+//!
+//! A [`Spec`] says what to do; [`Run`] checks that it may be done, does it, takes the keys away
+//! again and answers an [`Outcome`]. What judges (arrivals, statistics, objectives) is pure.
+
+#![forbid(unsafe_code)]
+
+pub mod arrivals;
+pub mod compare;
+pub mod disk;
+mod engine;
+pub mod error;
+mod keys;
+pub mod latency;
+mod link;
+mod members;
+pub mod objectives;
+pub mod outcome;
+mod pacer;
+mod record;
+mod run;
+mod safety;
+pub mod search;
+mod sizes;
+pub mod spec;
+pub mod statistics;
+pub mod store;
+mod values;
+mod workload;
+
+pub use engine::Progress;
+pub use error::Error;
+pub use outcome::Outcome;
+pub use run::{Run, clean};
+pub use spec::Spec;

@@ -1,0 +1,81 @@
+//! Every kind of load on every version: it works, it is counted right, and it leaves nothing.
+
+use std::time::Duration;
+
+use bench::arrivals::{Profile, Spacing};
+use bench::outcome::Ended;
+use bench::spec::{Distribution, Kind, Length, Pace, Sizes, Spec, Target};
+use testbed::{Cluster, EtcdVersion, on_every_version};
+
+use crate::{keys_left, make};
+
+fn small(kind: Kind) -> Spec {
+    Spec {
+        kind,
+        clients: 20,
+        connections: Some(3),
+        threads: Some(2),
+        length: Length::Operations(1_500),
+        warm_up: Duration::from_millis(50),
+        keys: if matches!(kind, Kind::Watch | Kind::WatchLatency) { 5 } else { 500 },
+        watchers: 20,
+        txn_operations: 3,
+        value_bytes: Sizes { min_bytes: 20, max_bytes: 200 },
+        timeout: Duration::from_secs(20),
+        ..Spec::default()
+    }
+}
+
+async fn every_kind_of_load_is_counted_as_the_members_count_it(version: EtcdVersion) {
+    let cluster = Cluster::builder(version).members(3).start().await.unwrap();
+    for kind in Kind::ALL {
+        let outcome = make(&cluster, small(kind)).await;
+        let context = format!("{kind:?} {:?} {:?}", outcome.errors, outcome.calls);
+        assert_eq!(outcome.ended, Ended::Complete, "{context}");
+        assert_eq!(outcome.failed(), 0, "{context}");
+        // Giving a lock back is told beside taking it, and is no operation of its own.
+        let done = outcome.primary().filter(|operation| operation.name != "release");
+        assert_eq!(done.map(|operation| operation.succeeded).sum::<u64>(), 1_500, "{context}");
+        assert!(outcome.throughput > 0.0 && outcome.latencies().max().is_some(), "{context}");
+        assert!(!outcome.calls.is_empty(), "{context}");
+        for (method, calls) in &outcome.calls {
+            let counted = calls.counted.expect("metrics are readable");
+            let difference = counted.abs_diff(calls.sent) as f64 / calls.sent as f64;
+            assert!(difference <= 0.001, "{method}: {context}");
+        }
+        if kind == Kind::Watch || kind == Kind::WatchLatency {
+            let events = &outcome.operations[1];
+            assert_eq!(events.succeeded, 1_500 * 4, "each key has four watchers: {context}");
+            let median = events.latencies.quantile(0.5).unwrap();
+            assert!(median > Duration::from_micros(20), "{median:?}");
+        }
+        assert_eq!(keys_left(&cluster).await, 0, "{context}");
+        assert!(outcome.remarks.is_empty(), "{:?}", outcome.remarks);
+    }
+
+    // An open loop, at a rate, on the leader alone.
+    let spec = Spec {
+        pace: Pace::Open { profile: Profile::Steady { rate: 300.0 }, spacing: Spacing::Poisson },
+        clients: 200,
+        length: Length::Time(Duration::from_secs(2)),
+        target: Target::Leader,
+        distribution: Distribution::Zipf,
+        ..small(Kind::Mixed)
+    };
+    let outcome = make(&cluster, spec).await;
+    let done: u64 = outcome.primary().map(|operation| operation.succeeded).sum();
+    // Four standard deviations of a Poisson count of 600.
+    assert!(done.abs_diff(600) < 100, "{done}");
+    let leader = cluster.leader().await.unwrap().name().to_owned();
+    for member in &outcome.members {
+        let reads = member.counted.get("Range").copied().unwrap_or(0);
+        assert_eq!(reads > 0, member.name == leader, "{}: {reads}", member.name);
+    }
+    let (reads, writes) = (&outcome.operations[0], &outcome.operations[1]);
+    let share = reads.succeeded as f64 / done as f64;
+    assert!((0.6..0.8).contains(&share), "{share} of {} and {}", reads.name, writes.name);
+}
+
+mod tests {
+    super::on_every_version!(every_kind_of_load_is_counted_as_the_members_count_it);
+}

@@ -1,0 +1,77 @@
+//! `bench ab`: two clusters, targets or settings in turn, so that what else changes meets both.
+
+use std::io::Write;
+
+use ::bench::Outcome;
+use ::bench::outcome::Ended;
+use jiff::Timestamp;
+
+use super::error::Error;
+use super::{compare, load, reach, store, with_runtime};
+use crate::cli::bench::{AbFlags, LoadFlags};
+use crate::config::Environment;
+use crate::error::Error as ProgramError;
+
+/// Makes the runs of both sides, keeps them, and writes the comparison to `out`.
+pub(super) fn run(
+    flags: &AbFlags,
+    environment: &dyn Environment,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<(), ProgramError> {
+    let sides = [flags.load.clone(), other(flags)];
+    let specs = [load::spec(flags.kind, &sides[0])?, load::spec(flags.kind, &sides[1])?];
+    let store = store(&flags.load.place, environment)?;
+    store.prepare().map_err(Error::from)?;
+    let mut names = [Vec::new(), Vec::new()];
+    with_runtime(async |interrupt| {
+        let (quiet, force) = (flags.load.quiet, flags.load.force);
+        for side in order(flags.pairs) {
+            let (client, endpoints) = reach(&sides[side].cluster, environment, now).await?;
+            let spec = specs[side].clone();
+            let stop = interrupt.clone();
+            let made = load::once(spec, client, &endpoints, force, quiet, now, stop).await;
+            let mut outcome: Outcome = made?;
+            store.keep(&mut outcome).map_err(Error::from)?;
+            match outcome.ended {
+                Ended::Complete => {}
+                Ended::Interrupted => return Err(Error::Interrupted.into()),
+                Ended::Stopped(reason) => return Err(Error::Stopped(reason).into()),
+            }
+            names[side].push(outcome.id);
+        }
+        Ok(())
+    })?;
+    Ok(compare(&store, &names[0], &names[1], out)?)
+}
+
+/// Which side comes when: the first, the second, the second, the first, and so on, so that neither is
+/// always later.
+fn order(pairs: usize) -> impl Iterator<Item = usize> {
+    (0..pairs).flat_map(|pair| if pair % 2 == 0 { [0, 1] } else { [1, 0] })
+}
+
+/// The flags of the second side.
+fn other(flags: &AbFlags) -> LoadFlags {
+    let mut other = flags.load.clone();
+    if !flags.b_endpoints.is_empty() {
+        other.cluster.flags.endpoints.clone_from(&flags.b_endpoints);
+    }
+    if let Some(target) = &flags.b_target {
+        other.target.clone_from(target);
+    }
+    other.clients = flags.b_clients.or(other.clients);
+    other.conns = flags.b_conns.or(other.conns);
+    other.value_size = flags.b_value_size.unwrap_or(other.value_size);
+    other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_are_as_often_early_as_late() {
+        assert_eq!(order(4).collect::<Vec<_>>(), [0, 1, 1, 0, 0, 1, 1, 0]);
+    }
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Measures etcd-monitor's load generator beside etcd's own `benchmark`: the same cluster, the same load.
+#
+# usage: scripts/bench/load.sh [SECONDS]   10 s for each run when not given
+#
+# Processor time for each operation, memory with 1,000 clients, throughput, and what each tells of a
+# cluster that stands still for 350 ms every 3 s.
+# shellcheck source=scripts/bench/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+seconds="${1:-10}"
+peer="$("$root/scripts/get-benchmark.sh")/benchmark" || fail "needs etcd's benchmark"
+build_monitor
+build_example cluster
+start_cluster
+
+# Runs a command; sets $cpu in seconds of processor time and $memory in MB at its highest.
+measured() {
+  local out="$1"
+  shift
+  python3 - "$out" "$@" <<'PY' >"$work/usage"
+import resource, subprocess, sys
+with open(sys.argv[1], "wb") as out:
+    subprocess.run(sys.argv[2:], stdout=out, stderr=subprocess.STDOUT, check=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+PY
+  read -r cpu memory <"$work/usage"
+}
+
+# Our run of workload $1 with $2 clients on $3 connections and $4 operations, and the flags that follow.
+ours() {
+  local workload="$1" clients="$2" conns="$3" total="$4"
+  shift 4
+  rm -rf "$work/results"
+  measured "$work/ours.json" "$monitor" bench "$workload" --endpoints "$endpoints" --quiet \
+    --clients "$clients" --conns "$conns" --total "$total" --warm-up 0s --keys 1000 --value-size 256 \
+    --results "$work/results" --to "$work/result.json" -o json "$@"
+}
+
+throughput() { jq .throughput "$work/result.json"; }
+theirs_throughput() { sed -n 's/^ *Requests\/sec:[[:space:]]*//p' "$work/theirs.txt"; }
+micros() { awk -v cpu="$1" -v total="$2" 'BEGIN { printf "%.1f", cpu * 1e6 / total }'; }
+
+# The median of numbers on lines.
+median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# Compares a workload in three turns; $1 ours, $2 its name, $3 operations, then etcd's own command.
+side_by_side() {
+  local workload="$1" name="$2" total="$3" turn
+  local -a own=() other=()
+  shift 3
+  while [ "$1" != -- ]; do own+=("$1"); shift; done
+  shift
+  other=("$@")
+  : >"$work/pairs"
+  for turn in 1 2 3; do
+    ours "$workload" 1000 20 "$total" ${own[@]+"${own[@]}"}
+    local our_cpu our_memory our_rate
+    our_cpu="$(micros "$cpu" "$total")" our_memory="$memory" our_rate="$(throughput)"
+    measured "$work/theirs.txt" "$peer" --endpoints "$endpoints" --clients 1000 --conns 20 \
+      "${other[@]}" --total "$total"
+    local their_cpu
+    their_cpu="$(micros "$cpu" "$total")"
+    echo "$turn $our_cpu $their_cpu $our_memory $memory $our_rate $(theirs_throughput)" >>"$work/pairs"
+  done
+  cat "$work/pairs" >&2
+  row "$name: processor time for each operation, of etcd's benchmark" \
+    "$(awk '{ printf "%.3f\n", $2 / $3 }' "$work/pairs" | median)" 0.5 ""
+  row "$name: highest memory, of etcd's benchmark" \
+    "$(awk '{ printf "%.3f\n", $4 / $5 }' "$work/pairs" | median)" 0.3 ""
+  row "$name: throughput, of etcd's benchmark (higher is better)" \
+    "$(awk '{ printf "%.3f\n", $6 / $7 }' "$work/pairs" | median)" "" ""
+}
+
+# Stops and continues every member, 350 ms every 3 s, until the file $work/thawed is there.
+freeze() {
+  local pids
+  pids="$(pgrep -P "$(pgrep -f "$examples/cluster" | head -1)" | tr '\n' ' ')"
+  until [ -e "$work/thawed" ]; do
+    sleep 2.65
+    # Several on purpose.
+    # shellcheck disable=SC2086
+    kill -STOP $pids
+    sleep 0.35
+    # shellcheck disable=SC2086
+    kill -CONT $pids
+  done
+}
+
+header "Load, 1,000 clients on 20 connections, three members"
+side_by_side put put 20000 -- put --key-size 16 --val-size 256 --key-space-size 1000
+side_by_side get "serializable get" 60000 --serializable -- range k --consistency s
+
+freeze &
+started+=("$!")
+rate=500
+"$monitor" bench get --endpoints "$endpoints" --quiet --serializable --rate "$rate" --arrivals constant \
+  --duration "$((seconds * 3))s" --results "$work/results" --to "$work/result.json" -o json
+"$peer" --endpoints "$endpoints" --clients 50 --conns 5 range k --consistency s --rate "$rate" \
+  --total "$((rate * seconds * 3))" >"$work/theirs.txt"
+touch "$work/thawed"
+# Of all who come evenly, 350 / 3000 wait, evenly up to 350 ms: 1 % wait for longer than this.
+truth="$(awk 'BEGIN { printf "%.1f", 350 - 0.01 * 3000 }')"
+p99="$(jq '[.operations[0].latencies[]] | (map(.[1]) | add) as $n
+  | reduce .[] as [$at, $c] ([0, null]; if .[1] then . else [.[0] + $c,
+      (if .[0] + $c >= $n * 0.99 then $at / 1e6 else null end)] end) | .[1]' "$work/result.json")"
+theirs="$(sed -n 's/^ *99% in \([0-9.]*\) secs.*/\1/p' "$work/theirs.txt" | awk '{ print $1 * 1e3 }')"
+row "p99 while members stand still, distance from the truth of $truth ms" \
+  "$(awk -v a="$p99" -v b="$truth" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }')" 0.1 ""
+row "the same of etcd's benchmark" \
+  "$(awk -v a="$theirs" -v b="$truth" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }')" "" ""
+conclude
