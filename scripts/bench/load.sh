@@ -97,7 +97,7 @@ started+=("$!")
 rate=500
 "$monitor" bench get --endpoints "$endpoints" --quiet --serializable --rate "$rate" --arrivals constant \
   --duration "$((seconds * 3))s" --results "$work/results" --to "$work/result.json" -o json
-"$peer" --endpoints "$endpoints" --clients 50 --conns 5 range k --consistency s --rate "$rate" \
+"$peer" --endpoints "$endpoints" --clients 5 --conns 5 range k --consistency s --rate "$rate" \
   --total "$((rate * seconds * 3))" >"$work/theirs.txt"
 touch "$work/thawed"
 # Of all who come evenly, 350 / 3000 wait, evenly up to 350 ms: 1 % wait for longer than this.
@@ -108,6 +108,6 @@ p99="$(jq '[.operations[0].latencies[]] | (map(.[1]) | add) as $n
 theirs="$(sed -n 's/^ *99% in \([0-9.]*\) secs.*/\1/p' "$work/theirs.txt" | awk '{ print $1 * 1e3 }')"
 row "p99 while members stand still, distance from the truth of $truth ms" \
   "$(awk -v a="$p99" -v b="$truth" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }')" 0.1 ""
-row "the same of etcd's benchmark" \
+row "the same of etcd's benchmark with 5 clients, more than this rate needs" \
   "$(awk -v a="$theirs" -v b="$truth" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }')" "" ""
 conclude

@@ -153,6 +153,21 @@ impl Member {
     where
         F: Future<Output = Result<T, Failure>>,
     {
+        if !self.connector().credentials().is_configured() {
+            return attempt(None).await;
+        }
+        // On the heap: it is several times as large as an attempt, and most calls do without.
+        Box::pin(self.with_credentials(end, attempt)).await
+    }
+
+    async fn with_credentials<T, F>(
+        &self,
+        end: Instant,
+        attempt: impl Fn(Option<Token>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         let credentials = self.connector().credentials();
         // Half of what is left: the call itself, even without a token, may tell more.
         let patience = || end.duration_since(Instant::now()) / 2;
