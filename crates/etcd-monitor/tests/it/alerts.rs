@@ -149,7 +149,18 @@ async fn a_receiver_that_fails_is_told_by_its_test_and_is_changed_while_the_moni
     assert_eq!(unknown.status.code(), Some(3), "{unknown:?}");
 
     // Another receiver, while it runs: what was decided stays.
-    let silence = ["alert", "silence", "add", "alertname=X", "--for", "1h", "--comment", "why"];
+    let silence = [
+        "alert",
+        "silence",
+        "add",
+        "alertname=X",
+        "--for",
+        "1h",
+        "--comment",
+        "why",
+        "--by",
+        "ada",
+    ];
     let silence = ask(&program, &silence).await;
     assert!(silence.status.success(), "{silence:?}");
     let before = program.json("/api/v1/silences").await;
