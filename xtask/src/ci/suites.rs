@@ -1,6 +1,7 @@
 //! The tests: built in one go, then several suites at a time, since most of them wait for processes
 //! of others and not for the processor.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,7 +25,7 @@ struct Suite {
     program: PathBuf,
     /// The directory of its crate, in which it runs.
     directory: PathBuf,
-    /// Suites with processes of others take longest, and so begin first.
+    /// Whether it is one with processes of others.
     is_long: bool,
 }
 
@@ -53,7 +54,9 @@ pub(super) fn run(root: &Path, tally: &mut Tally) -> Result<()> {
     let started = now();
     let mut suites = build(root)?;
     println!("built {} suites in {}", suites.len(), seconds(started.elapsed()));
-    suites.sort_by_key(|suite| !suite.is_long);
+    let size = |suite: &Suite| suite.program.metadata().map_or(0, |file| file.len());
+    // The largest tend to take longest, and so begin first.
+    suites.sort_by_key(|suite| (!suite.is_long, Reverse(size(suite))));
     let waiting = Mutex::new(VecDeque::from(suites));
     let (sender, ended) = mpsc::channel();
     let mut failed = Vec::new();
