@@ -12,6 +12,7 @@ use crate::failure::{Failure, exit};
 use crate::go;
 use crate::io::Io;
 use crate::parse::{Flag, FlagError, Flags};
+use crate::password;
 
 /// The flags, each of which `ETCDCTL_<NAME>` sets too.
 pub const FLAGS: &[Flag] = &[
@@ -175,17 +176,8 @@ fn auth(flags: &Flags) -> Result<AuthConfig, Failure> {
     } else if let Some((user, password)) = user.split_once(':') {
         (user.to_owned(), password.to_owned())
     } else {
-        (user.into_owned(), ask_password("Password: ")?)
+        (user.into_owned(), password::ask("Password: ")?)
     };
     let password = Some(Secret::new(password));
     Ok(AuthConfig { user: Some(user), password, ..AuthConfig::default() })
-}
-
-/// Asks the terminal, which shows nothing of what is typed.
-pub fn ask_password(prompt: &str) -> Result<String, Failure> {
-    rpassword::prompt_password(prompt).map_err(|error| {
-        Failure::error(format!("cannot ask for the password: {error}")).with_detail(
-            "give it as --password, or as ETCDCTL_PASSWORD, where there is no terminal",
-        )
-    })
 }

@@ -21,6 +21,7 @@ pub mod load;
 pub mod mirror;
 pub mod operate;
 pub mod parse;
+pub mod password;
 pub mod print;
 pub mod queue;
 mod run;

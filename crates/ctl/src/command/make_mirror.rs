@@ -11,9 +11,10 @@ use super::Command;
 use crate::call::Call;
 use crate::compat::Compat;
 use crate::failure::{Failure, exit};
-use crate::global::{self, Settings};
+use crate::global::Settings;
 use crate::mirror::{Mirror, Progress};
 use crate::parse::{Flag, Flags};
+use crate::password;
 use crate::session::Session;
 use crate::signal::interrupted;
 
@@ -146,7 +147,7 @@ fn user(flags: &Flags) -> Result<AuthConfig, Failure> {
     } else if let Some((user, password)) = user.split_once(':') {
         (user.to_owned(), password.to_owned())
     } else {
-        (user.into_owned(), global::ask_password("Destination Password: ")?)
+        (user.into_owned(), password::ask("Destination Password: ")?)
     };
     let password = Some(Secret::new(password));
     Ok(AuthConfig { user: Some(user), password, ..AuthConfig::default() })

@@ -10,9 +10,9 @@ use super::Command;
 use crate::answer::{Empty, RoleShown, UserShown, Users};
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::global;
 use crate::io::Io;
 use crate::parse::Flag;
+use crate::password;
 
 /// `user`.
 pub(super) const USER: Command = Command::group(
@@ -196,7 +196,7 @@ fn new_password(user: &str, is_interactive: bool, io: &mut Io) -> Result<String,
 /// Asks the terminal, which shows nothing of what is typed; without one, reads a line.
 fn ask(prompt: &str, io: &mut Io) -> Result<String, Failure> {
     if io.stdin_is_terminal {
-        return global::ask_password(prompt);
+        return password::ask(prompt);
     }
     io.out().extend_from_slice(prompt.as_bytes());
     io.out().push(b'\n');

@@ -28,3 +28,4 @@ mod refusals;
 mod reloading;
 mod rules;
 mod stopping;
+mod terminal;
