@@ -2,7 +2,7 @@
 //!
 //! To add a family, write a file in `command/` with a `pub(super) const` [`Command`] (or several),
 //! and name it in the list of [`ROOT`], which is the only line that changes here. A command gets a
-//! [`Call`](crate::call::Call): its arguments and flags, the streams, and
+//! [`Call`]: its arguments and flags, the streams, and
 //! [`Call::session`](crate::call::Call::session) once the arguments are known to be right, as
 //! etcdctl checks them before anything else. What it prints implements
 //! [`Answer`](crate::answer::Answer), one method for each format, and goes to

@@ -2,7 +2,7 @@
 //!
 //! [`run`] does one command line of etcdctl, [`run_utl`] one of etcdutl, with its environment and its streams given, and answers the exit
 //! code. Commands are data: [`command`] says how to add one. What they print follows the release of
-//! etcdctl that [`compat::Compat`] names, in each format of [`print`].
+//! etcdctl that [`compat::Compat`] names, in each format of [`mod@print`].
 
 #![forbid(unsafe_code)]
 

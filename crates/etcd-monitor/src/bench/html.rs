@@ -33,10 +33,13 @@ pub(super) fn render(outcome: &Outcome) -> String {
         curve(outcome, "p99", |point| millis(point.p99_seconds)),
         curve(outcome, "max", |point| millis(point.max_seconds)),
     ];
-    plot(&mut page, "Latency: p50, p99, max", "ms", latencies);
+    plot(&mut page, "Latency", "ms", latencies);
     histogram(&mut page, outcome);
-    let _ =
-        writeln!(page, "<h2>Figures</h2>\n<pre>{}</pre>\n</html>", escape(&text::render(outcome)));
+    let _ = writeln!(
+        page,
+        "<h2>Figures</h2>\n<pre class=scroll>{}</pre>\n</html>",
+        escape(&text::render(outcome))
+    );
     page
 }
 
@@ -50,7 +53,8 @@ fn curve(outcome: &Outcome, name: &str, of: impl Fn(&Point) -> Option<f64>) -> C
 fn plot(page: &mut String, title: &str, unit: &'static str, curves: Vec<Curve>) {
     let plot = Plot { title: title.to_owned(), unit, curves };
     if let Some(svg) = plot.svg() {
-        let _ = writeln!(page, "<h2>{}</h2>\n<figure>{svg}</figure>", escape(title));
+        let legend = if plot.curves.len() > 1 { plot.legend() } else { String::new() };
+        let _ = writeln!(page, "<h2>{}</h2>\n<figure>{svg}{legend}</figure>", escape(title));
     }
 }
 

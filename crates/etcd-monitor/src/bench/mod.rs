@@ -1,6 +1,6 @@
 //! `etcd-monitor bench` and `check`: measuring clusters and disks, and comparing results.
 //!
-//! The measuring is the crate [`bench`](::bench)'s; here is what is typed and what is shown.
+//! The measuring is the crate [`mod@bench`]'s; here is what is typed and what is shown.
 
 mod ab;
 mod compared;

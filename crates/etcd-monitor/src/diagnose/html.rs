@@ -10,7 +10,7 @@ use monitor::checks::words;
 
 use super::history::{Curves, History, RANGE};
 use super::look::MemberSample;
-use super::plot::{COLOURS, Curve, Plot};
+use super::plot::{Curve, Plot};
 use super::report::{ClusterReport, Report, Root, state_word, subject};
 use super::text::{keys_lines, size, unknown_line};
 
@@ -248,15 +248,8 @@ fn of_history(curves: &Curves) -> Plot {
 
 fn draw(out: &mut String, plot: &Plot) {
     let Some(svg) = plot.svg() else { return };
-    let _ = write!(out, "<figure><figcaption>{}</figcaption>{svg}<div class=legend>", plot.title);
-    for (curve, colour) in plot.curves.iter().zip(COLOURS.iter().cycle()) {
-        let _ = write!(
-            out,
-            "<span><i style=\"background:{colour}\"></i>{}</span>",
-            escape(&curve.name)
-        );
-    }
-    out.push_str("</div></figure>\n");
+    let (title, legend) = (&plot.title, plot.legend());
+    let _ = writeln!(out, "<figure><figcaption>{title}</figcaption>{svg}{legend}</figure>");
 }
 
 fn checked(out: &mut String, cluster: &ClusterReport) {

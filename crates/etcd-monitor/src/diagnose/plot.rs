@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use super::html::escape;
+
 /// The size of a plot, and the room for its axes, in units of the drawing.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 180.0;
@@ -13,7 +15,7 @@ const TOP: f64 = 8.0;
 const RIGHT: f64 = 8.0;
 
 /// Colours that are told apart by most eyes, on a light and on a dark ground.
-pub(crate) const COLOURS: [&str; 7] =
+const COLOURS: [&str; 7] =
     ["#2f7ed8", "#e07b39", "#3d9a50", "#b04ec4", "#c9a227", "#d0455b", "#4aa3a2"];
 
 /// One plot.
@@ -87,6 +89,17 @@ impl Plot {
         }
         svg.push_str("</svg>");
         Some(svg)
+    }
+
+    /// Which colour is which curve, as HTML.
+    pub(crate) fn legend(&self) -> String {
+        let mut legend = "<div class=legend>".to_owned();
+        for (curve, colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
+            let name = escape(&curve.name);
+            let _ = write!(legend, "<span><i style=\"background:{colour}\"></i>{name}</span>");
+        }
+        legend.push_str("</div>");
+        legend
     }
 }
 
