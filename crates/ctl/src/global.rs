@@ -24,7 +24,7 @@ pub const FLAGS: &[Flag] = &[
     Flag::text("compat", "3.6", "release of etcdctl to follow: 3.4, 3.5, 3.6 or 3.7").ours(),
     Flag::bool("debug", "print the settings that are in use"),
     Flag::duration("dial-timeout", "2s", "longest time to make a connection"),
-    Flag::text("discovery-srv", "", "domain whose SRV records name the endpoints").short('d'),
+    Flag::text("discovery-srv", "", "refused: give --endpoints").short('d'),
     Flag::text("discovery-srv-name", "", "suffix of the service's name in the SRV records"),
     Flag::list("endpoints", "127.0.0.1:2379", "where the members answer, with commas between"),
     Flag::bool("hex", "print keys, values and IDs in hexadecimal"),
@@ -100,6 +100,11 @@ pub struct Settings {
 
 /// Reads the settings from the flags; asks for a password that is missing.
 pub fn settings(flags: &Flags) -> Result<Settings, Failure> {
+    // To ask other endpoints than those that were meant would be worse than to refuse.
+    if !flags.text("discovery-srv").is_empty() {
+        let text = "endpoints are not looked up in DNS by --discovery-srv here";
+        return Err(Failure::bad_feature(text).with_detail("give the members by --endpoints"));
+    }
     let tls = tls(flags)?;
     let auth = auth(flags)?;
     let has_files = tls.ca_file.is_some() || tls.cert_file.is_some() || tls.key_file.is_some();
