@@ -5,17 +5,25 @@ use tokio::process::Command;
 
 use crate::program;
 
-/// Runs a program on a terminal of its own, types a password as soon as it is asked for, and prints
-/// all that the terminal shows.
+/// Runs a program on a terminal of its own, whose output it holds (Ctrl-S) until the terminal does not
+/// echo any more, so that the prompt cannot come first; then types a password and prints all that
+/// the terminal shows.
 const TYPE_A_PASSWORD: &str = r#"
-import os, pty, sys
+import os, pty, sys, termios, time
+ready, go = os.pipe()
 child, terminal = pty.fork()
 if child == 0:
+    os.read(ready, 1)
     os.execv(sys.argv[1], sys.argv[1:])
+os.write(terminal, b"\x13")
+os.write(go, b"x")
+deadline = time.monotonic() + 10
+while termios.tcgetattr(terminal)[3] & termios.ECHO:
+    if time.monotonic() > deadline:
+        sys.exit("it echoes while the prompt is printed")
+    time.sleep(0.01)
+os.write(terminal, b"\x11hush-hush\n")
 shown = b""
-while b"Password: " not in shown:
-    shown += os.read(terminal, 1024)
-os.write(terminal, b"hush-hush\n")
 try:
     while chunk := os.read(terminal, 1024):
         shown += chunk
