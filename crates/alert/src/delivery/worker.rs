@@ -149,28 +149,25 @@ impl<D: Deliver> Worker<D> {
         if state.expire_at <= now {
             self.expire(state).await?;
         }
-        let look_again = now + LOOK_EVERY;
+        let mut look_again = now + LOOK_EVERY;
         let mut room = self.options.max_in_flight.max(1).saturating_sub(state.claims.len());
-        match state.circuit.allowed(now) {
-            Allowed::All => {}
-            Allowed::One => room = usize::from(state.claims.is_empty()),
-            Allowed::NotBefore(at) => {
-                let next = at.min(state.expire_at);
-                if !state.claims.is_empty() {
-                    return Ok(next);
+        let allowed = state.circuit.allowed(now);
+        if allowed != Allowed::All {
+            // One attempt at a time finds out whether it works again.
+            room = usize::from(state.claims.is_empty());
+            let next = match allowed {
+                Allowed::NotBefore(at) => Some(at.min(state.expire_at)),
+                _ => None,
+            };
+            let probe_at = if room > 0 { self.probe_at(state, now).await? } else { None };
+            match (probe_at, next) {
+                (Some(probe_at), _) if probe_at <= now => self.hasten(state).await?,
+                (probe_at, Some(next)) => {
+                    return Ok(probe_at.map_or(next, |at| at.min(next)));
                 }
-                let id = self.id.clone();
-                let ask = move |store: &Alerts| store.newest_critical(&id.receiver, &id.channel);
-                state.urgent.note(self.ask(ask).await?);
-                match state.urgent.probe_at(now) {
-                    Some(probe_at) if probe_at <= now => room = 1,
-                    Some(probe_at) => return Ok(next.min(probe_at)),
-                    None => return Ok(next),
+                (probe_at, None) => {
+                    look_again = probe_at.map_or(look_again, |at| at.min(look_again))
                 }
-                // What is behind others of its group must not wait until those are due again.
-                let ChannelId { receiver, channel } = self.id.clone();
-                state.unrecorded.push(Change::Hasten { receiver, channel });
-                self.record(state).await?;
             }
         }
         if let Some(until) = state.paused_until.filter(|until| *until > now) {
@@ -210,6 +207,25 @@ impl<D: Deliver> Worker<D> {
         }
         let put_off = self.next_put_off().await?;
         Ok(put_off.map_or(look_again, |at| at.min(look_again)).min(state.expire_at))
+    }
+
+    /// When a channel that is out of order is to be asked for the sake of what is new and critical.
+    async fn probe_at(
+        &self,
+        state: &mut State,
+        now: Instant,
+    ) -> Result<Option<Instant>, store::Error> {
+        let id = self.id.clone();
+        let ask = move |store: &Alerts| store.newest_critical(&id.receiver, &id.channel);
+        state.urgent.note(self.ask(ask).await?);
+        Ok(state.urgent.probe_at(now))
+    }
+
+    /// Makes all due that was put off: what is behind others of its group must not wait for them.
+    async fn hasten(&self, state: &mut State) -> Result<(), store::Error> {
+        let ChannelId { receiver, channel } = self.id.clone();
+        state.unrecorded.push(Change::Hasten { receiver, channel });
+        self.record(state).await
     }
 
     fn start(
