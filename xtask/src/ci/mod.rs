@@ -4,6 +4,7 @@
 //! shows all there is to repair.
 
 mod steps;
+mod suite;
 mod suites;
 mod tally;
 
@@ -50,6 +51,9 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<()> {
     }
     for reason in tally.skipped() {
         println!("SKIPPED: {reason}");
+    }
+    for test in tally.unsteady() {
+        println!("UNSTEADY: {test} failed at first, and passed alone");
     }
     let failed_steps = summary.iter().filter(|(_, is_ok, _)| !is_ok).count();
     println!("{}", tally.closing_line(failed_steps));

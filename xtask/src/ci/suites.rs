@@ -3,63 +3,61 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, mpsc};
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 
+use super::suite::{Outcome, Suite};
 use super::tally::Tally;
 use super::{now, seconds};
 
 /// Suites that run side by side.
 const AT_A_TIME: usize = 3;
 
+/// The most tests that are given a second try. More than that are no accident.
+const SECOND_TRIES: usize = 3;
+
 const BUILD: [&str; 5] =
     ["test", "--locked", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
 
-/// One program with tests.
-struct Suite {
-    name: String,
-    program: PathBuf,
-    /// The directory of its crate, in which it runs.
-    directory: PathBuf,
-    /// Whether it is one with processes of others.
-    is_long: bool,
-}
-
-/// What cargo tells of something that it built.
-#[derive(Deserialize)]
-struct Message {
-    manifest_path: Option<PathBuf>,
-    target: Option<Target>,
-    profile: Option<Profile>,
-    executable: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Profile {
-    test: bool,
+/// What failed.
+#[derive(Default)]
+struct Failed {
+    /// Tests that wait for processes of others.
+    tests: Vec<Suite>,
+    /// All else, by name: it has no second try.
+    suites: Vec<String>,
 }
 
 /// Builds and runs all suites of the workspace at `root`.
 pub(super) fn run(root: &Path, tally: &mut Tally) -> Result<()> {
     let started = now();
-    let mut suites = build(root)?;
+    let suites = build(root)?;
     println!("built {} suites in {}", suites.len(), seconds(started.elapsed()));
+    let mut pieces = Vec::new();
+    for suite in suites {
+        pieces.extend(suite.pieces()?);
+    }
     let size = |suite: &Suite| suite.program.metadata().map_or(0, |file| file.len());
     // The largest tend to take longest, and so begin first.
-    suites.sort_by_key(|suite| (!suite.is_long, Reverse(size(suite))));
+    pieces.sort_by_key(|suite| (!suite.is_long, Reverse(size(suite))));
+    let mut failed = perform(pieces, tally);
+    if failed.suites.is_empty() && failed.tests.len() <= SECOND_TRIES {
+        try_again(&mut failed, tally);
+    }
+    failed.suites.extend(failed.tests.into_iter().map(|test| test.name));
+    if !failed.suites.is_empty() {
+        bail!("failed: {}", failed.suites.join(", "));
+    }
+    Ok(())
+}
+
+fn perform(suites: Vec<Suite>, tally: &mut Tally) -> Failed {
     let waiting = Mutex::new(VecDeque::from(suites));
     let (sender, ended) = mpsc::channel();
-    let mut failed = Vec::new();
+    let mut failed = Failed::default();
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             let (sender, waiting) = (sender.clone(), &waiting);
@@ -67,34 +65,53 @@ pub(super) fn run(root: &Path, tally: &mut Tally) -> Result<()> {
                 let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop_front());
                 while let Some(suite) = next() {
                     let started = now();
-                    let output = perform(&suite);
-                    let _ = sender.send((suite.name, output, started.elapsed()));
+                    let outcome = suite.perform();
+                    let _ = sender.send((suite, outcome, started.elapsed()));
                 }
             });
         }
         drop(sender);
         // A suite's output is shown when it has ended, so that no two are mixed.
-        for (name, output, took) in ended {
-            println!("\n--- {name}, {}", seconds(took));
-            match output {
-                Ok((is_well, text)) => {
-                    print!("{text}");
-                    text.lines().for_each(|line| tally.read(line));
-                    if !is_well {
-                        failed.push(name);
-                    }
+        for (suite, outcome, took) in ended {
+            println!("\n--- {}, {}", suite.name, seconds(took));
+            show(&outcome, tally);
+            match outcome {
+                Ok(outcome) if outcome.is_well => {}
+                Ok(outcome) if suite.is_long && outcome.failures().next().is_some() => {
+                    failed.tests.extend(outcome.failures().map(|test| suite.only(test)));
                 }
-                Err(error) => {
-                    println!("{error:#}");
-                    failed.push(name);
-                }
+                _ => failed.suites.push(suite.name),
             }
         }
     });
-    if !failed.is_empty() {
-        bail!("suites with failures: {}", failed.join(", "));
+    failed
+}
+
+/// Tests of processes on a machine that is busy may fail by their deadlines. Each runs once more,
+/// alone, and what passes then is named as such at the end of all.
+fn try_again(failed: &mut Failed, tally: &mut Tally) {
+    failed.tests.retain(|test| {
+        println!("\n--- {}, for the second time", test.name);
+        let outcome = test.perform();
+        // A name that no test has would pass with none.
+        let has_passed = |outcome: &Outcome| outcome.is_well && outcome.text.contains(" 1 passed");
+        let is_well = outcome.as_ref().is_ok_and(has_passed);
+        show(&outcome, &mut Tally::default());
+        if is_well {
+            tally.passed_later(&test.name);
+        }
+        !is_well
+    });
+}
+
+fn show(outcome: &Result<Outcome>, tally: &mut Tally) {
+    match outcome {
+        Ok(outcome) => {
+            print!("{}", outcome.text);
+            outcome.text.lines().for_each(|line| tally.read(line));
+        }
+        Err(error) => println!("{error:#}"),
     }
-    Ok(())
 }
 
 fn build(root: &Path) -> Result<Vec<Suite>> {
@@ -108,54 +125,5 @@ fn build(root: &Path) -> Result<Vec<Suite>> {
     if !output.status.success() {
         bail!("the tests do not build");
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(suite).collect())
-}
-
-/// The suite that a line of cargo's tells of.
-fn suite(line: &str) -> Option<Suite> {
-    let message: Message = serde_json::from_str(line).ok()?;
-    let (target, program) = (message.target?, message.executable?);
-    if !message.profile?.test {
-        return None;
-    }
-    let directory = message.manifest_path?.parent()?.to_owned();
-    let package = directory.file_name()?.to_string_lossy().into_owned();
-    let is_long = target.kind.iter().any(|kind| kind == "test");
-    Some(Suite { name: format!("{package} {}", target.name), program, directory, is_long })
-}
-
-/// Whether it ends well, and all that it says.
-fn perform(suite: &Suite) -> Result<(bool, String)> {
-    let output = Command::new(&suite.program)
-        .current_dir(&suite.directory)
-        // As `cargo test` sets it: tests find their files by it.
-        .env("CARGO_MANIFEST_DIR", &suite.directory)
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {}", suite.program.display()))?;
-    let text = [output.stdout, output.stderr].concat();
-    Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_with_tests_is_a_suite_and_other_messages_are_not() {
-        let told = r#"{"reason":"compiler-artifact","manifest_path":"/w/crates/etcd/Cargo.toml",
-            "target":{"kind":["test"],"name":"it"},"profile":{"test":true},
-            "executable":"/w/target/debug/deps/it-1"}"#;
-        let suite = suite(told).expect("a suite");
-        assert_eq!(suite.name, "etcd it");
-        assert_eq!(suite.directory, Path::new("/w/crates/etcd"));
-        assert!(suite.is_long);
-        for other in [
-            r#"{"reason":"build-finished","success":true}"#.to_owned(),
-            told.replace(r#""test":true"#, r#""test":false"#),
-            told.replace(r#""/w/target/debug/deps/it-1""#, "null"),
-        ] {
-            assert!(super::suite(&other).is_none(), "{other}");
-        }
-    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Suite::of_message).collect())
 }

@@ -8,6 +8,7 @@ pub(super) struct Tally {
     passed: u64,
     failed: u64,
     skipped: BTreeSet<String>,
+    unsteady: Vec<String>,
 }
 
 impl Tally {
@@ -22,10 +23,23 @@ impl Tally {
         }
     }
 
+    /// A test that was counted as failed passed when it ran once more.
+    pub(super) fn passed_later(&mut self, test: &str) {
+        self.failed = self.failed.saturating_sub(1);
+        self.passed += 1;
+        self.unsteady.push(test.to_owned());
+    }
+
+    /// The tests that passed only when they ran once more.
+    pub(super) fn unsteady(&self) -> impl Iterator<Item = &str> {
+        self.unsteady.iter().map(String::as_str)
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
+        self.unsteady.extend(other.unsteady);
     }
 
     /// The reasons, each once.
@@ -64,6 +78,9 @@ mod tests {
         }
         assert_eq!(tally.closing_line(1), "15 passed, 2 failed, 1 skipped");
         assert_eq!(tally.skipped().collect::<Vec<_>>(), ["no etcd 3.4"]);
+        tally.passed_later("etcd it: a");
+        assert_eq!(tally.closing_line(1), "16 passed, 1 failed, 1 skipped");
+        assert_eq!(tally.unsteady().collect::<Vec<_>>(), ["etcd it: a"]);
     }
 
     #[test]
