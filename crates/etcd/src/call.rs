@@ -16,9 +16,7 @@ use crate::credentials::Token;
 use crate::error::{Error, ErrorClass, Failure};
 use crate::member::Member;
 use crate::rpc::Rpc;
-
-/// What etcd counts our calls under (`etcd_server_client_requests_total{client_api_version}`).
-const CLIENT_API_VERSION: &str = concat!("etcd-monitor/", env!("CARGO_PKG_VERSION"));
+use crate::unary::{self, CLIENT_API_VERSION};
 
 /// Most requests of a conversation that wait to be sent.
 const MAX_REQUESTS: usize = 16;
@@ -63,10 +61,10 @@ impl Member {
         let start = Instant::now();
         let end = start + deadline;
         let limit = self.connector().config().max_message_bytes;
+        let message = unary::encode(&message);
         let work = self.authorized(end, |token| {
             let left = end.duration_since(Instant::now());
-            let request = request(message.clone(), token, Some(left));
-            send(self.channel().clone(), rpc, request, limit)
+            unary::unary(self.channel(), rpc.path(), message.clone(), token, Some(left), limit)
         });
         timeout(deadline, work)
             .await
@@ -88,7 +86,7 @@ impl Member {
         let start = Instant::now();
         let limit = self.connector().config().max_message_bytes;
         let work = self.authorized(start + deadline, |token| {
-            let request = request(message.clone(), token, None);
+            let request = request(message.clone(), token);
             let mut grpc = client(self.channel().clone(), limit);
             async move {
                 grpc.ready().await?;
@@ -123,7 +121,7 @@ impl Member {
         let work = self.authorized(start + deadline, |token| {
             let (requests, sent) = mpsc::channel(MAX_REQUESTS);
             let first = requests.try_send(message.clone());
-            let mut request = request(ReceiverStream::new(sent), token, None);
+            let mut request = request(ReceiverStream::new(sent), token);
             request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
             let mut grpc = client(self.channel().clone(), limit);
             async move {
@@ -197,48 +195,13 @@ impl Member {
     }
 }
 
-/// Makes a call without deadline and without a second attempt.
-pub(crate) async fn unary<Req, Res>(
-    channel: Channel,
-    rpc: &Rpc<Req, Res>,
-    message: Req,
-    token: Option<Token>,
-    left: Option<Duration>,
-) -> Result<Res, Failure>
-where
-    Req: prost::Message + 'static,
-    Res: prost::Message + Default + 'static,
-{
-    send(channel, rpc, request(message, token, left), usize::MAX).await
-}
-
 fn client(channel: Channel, limit: usize) -> Grpc<Channel> {
     let origin = channel.origin();
     Grpc::with_origin(channel, origin).max_decoding_message_size(limit)
 }
 
-async fn send<Req, Res>(
-    channel: Channel,
-    rpc: &Rpc<Req, Res>,
-    request: Request<Req>,
-    limit: usize,
-) -> Result<Res, Failure>
-where
-    Req: prost::Message + 'static,
-    Res: prost::Message + Default + 'static,
-{
-    let mut grpc = client(channel, limit);
-    grpc.ready().await?;
-    let answer = grpc.unary(request, rpc.path(), ProstCodec::default()).await;
-    answer.map(tonic::Response::into_inner).map_err(|status| classify::status(&status))
-}
-
-fn request<Req>(message: Req, token: Option<Token>, left: Option<Duration>) -> Request<Req> {
+fn request<Req>(message: Req, token: Option<Token>) -> Request<Req> {
     let mut request = Request::new(message);
-    if let Some(left) = left {
-        // The server, too, gives up when nobody waits any more.
-        request.set_timeout(left);
-    }
     let metadata = request.metadata_mut();
     metadata.insert("client-api-version", MetadataValue::from_static(CLIENT_API_VERSION));
     if let Some(token) = token {

@@ -3,18 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use etcd_proto::etcdserverpb::AuthenticateRequest;
+use etcd_proto::etcdserverpb::{AuthenticateRequest, AuthenticateResponse};
 use model::secret::Secret;
 use tokio::time::{Instant, timeout};
 use tonic::metadata::{Ascii, MetadataValue};
 use tracing::debug;
 
-use crate::call;
 use crate::channel::Channel;
 use crate::config::{self, AuthConfig};
 use crate::error::{ErrorClass, Failure};
 use crate::flight::{Flight, Joined};
 use crate::rpc;
+use crate::unary;
 
 /// Longest time for one Authenticate: etcd hashes the password with bcrypt and asks a quorum.
 const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -205,7 +205,14 @@ impl Credentials {
             password: password.map(|password| password.expose().clone()).unwrap_or_default(),
         };
         let start = Instant::now();
-        let sending = call::unary(channel.clone(), &rpc::AUTHENTICATE, request, None, None);
+        let sending = unary::unary::<AuthenticateResponse>(
+            &channel,
+            rpc::AUTHENTICATE.path(),
+            unary::encode(&request),
+            None,
+            None,
+            usize::MAX,
+        );
         let outcome = timeout(AUTHENTICATE_TIMEOUT, sending)
             .await
             .unwrap_or_else(|_| Err(channel.overdue(start, AUTHENTICATE_TIMEOUT)));

@@ -21,6 +21,7 @@ mod endpoint;
 mod error;
 mod flight;
 mod http;
+mod http2;
 mod key;
 mod lease;
 mod member;
@@ -33,6 +34,8 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transport;
+mod unary;
 mod watch;
 pub mod wire;
 

@@ -2,13 +2,16 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::classify;
@@ -75,6 +78,42 @@ impl Greeting {
     }
 }
 
+/// What passed over a connection.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    opened: Instant,
+    /// When bytes last came, in microseconds after `opened`.
+    heard: AtomicU64,
+    /// Bytes that were written.
+    written: AtomicU64,
+}
+
+impl Traffic {
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// When the server was last heard of.
+    pub(crate) fn heard(&self) -> Instant {
+        self.opened + Duration::from_micros(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that were written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    fn note_read(&self) {
+        self.heard.store(self.opened.elapsed().as_micros() as u64, Ordering::Relaxed);
+    }
+
+    fn note_written(&self, result: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = result {
+            self.written.fetch_add(*count as u64, Ordering::Relaxed);
+        }
+    }
+}
+
 enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -84,6 +123,7 @@ enum Io {
 pub(crate) struct Stream {
     io: Io,
     greeting: Arc<Greeting>,
+    traffic: Arc<Traffic>,
     /// First bytes so far, until there are five; `None` when done.
     first: Option<Vec<u8>>,
 }
@@ -98,7 +138,16 @@ impl Stream {
     }
 
     fn new(io: Io) -> Self {
-        Self { io, greeting: Arc::default(), first: Some(Vec::new()) }
+        let traffic = Arc::new(Traffic {
+            opened: Instant::now(),
+            heard: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        });
+        Self { io, greeting: Arc::default(), traffic, first: Some(Vec::new()) }
+    }
+
+    pub(crate) fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
     }
 
     pub(crate) fn greeting(&self) -> Arc<Greeting> {
@@ -150,6 +199,7 @@ impl AsyncRead for Stream {
             Io::Plain(io) => Pin::new(io).poll_read(cx, buffer),
             Io::Tls(io) => Pin::new(io).poll_read(cx, buffer),
         });
+        self.traffic.note_read();
         if self.first.is_some() {
             self.listen(result.as_ref().map(|()| &buffer.filled()[before..]));
         }
@@ -157,6 +207,8 @@ impl AsyncRead for Stream {
     }
 }
 
+// Without vectored writes on purpose: h2 would send each message of 256 bytes and more by a system call
+// of its own, where it now collects many.
 impl AsyncWrite for Stream {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -167,26 +219,8 @@ impl AsyncWrite for Stream {
             Io::Plain(io) => Pin::new(io).poll_write(cx, bytes),
             Io::Tls(io) => Pin::new(io).poll_write(cx, bytes),
         };
+        self.traffic.note_written(&result);
         self.forgive(result, bytes.len())
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, slices),
-            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, slices),
-        };
-        self.forgive(result, slices.iter().map(|slice| slice.len()).sum())
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.io {
-            Io::Plain(io) => io.is_write_vectored(),
-            Io::Tls(io) => io.is_write_vectored(),
-        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -203,3 +203,27 @@ async fn a_connection_whose_peer_vanished_is_replaced_after_a_few_seconds() {
         assert!(start.elapsed() < AMPLE, "the connection was never replaced");
     }
 }
+
+#[tokio::test]
+async fn a_call_to_a_peer_that_vanished_ends_when_a_ping_is_not_answered() {
+    let fake = FakeEtcd::start().await.unwrap();
+    fake.script().delays.insert("Status", Duration::from_mins(1));
+    let (endpoint, lose) = relay(fake.endpoint().clone()).await;
+    let config =
+        ClientConfig { keepalive_time: SHORT, keepalive_timeout: SHORT, ..ClientConfig::default() };
+    let member = Connector::new(config).unwrap().member(endpoint);
+    member.alarms(AMPLE).await.unwrap();
+    let (outcome, ()) = tokio::join!(member.status(AMPLE), async { lose.notify_waiters() });
+    let error = outcome.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transport, "{error}");
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_waited_for_while_pings_are_answered() {
+    let fake = FakeEtcd::start().await.unwrap();
+    fake.script().delays.insert("Status", SHORT * 6);
+    let config =
+        ClientConfig { keepalive_time: SHORT, keepalive_timeout: AMPLE, ..ClientConfig::default() };
+    let member = Connector::new(config).unwrap().member(fake.endpoint().clone());
+    member.status(AMPLE).await.unwrap();
+}

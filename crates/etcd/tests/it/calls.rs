@@ -1,6 +1,6 @@
 //! Every call that the monitor makes, on every version, plain, in TLS, and with authentication.
 
-use etcd::{Alarm, AlarmKind, ErrorClass, GetRequest, HttpTarget};
+use etcd::{Alarm, AlarmKind, ClientConfig, ErrorClass, GetRequest, HttpTarget};
 use testbed::{Cluster, EtcdVersion, Login, Security};
 
 use crate::{AMPLE, member, single};
@@ -108,12 +108,29 @@ async fn check_work(cluster: &Cluster) {
     client.lease_revoke(lease.id, AMPLE).await.unwrap();
     let reply = client.get(GetRequest::prefix("work/"), AMPLE).await.unwrap();
     assert_eq!(reply.count, 1);
+    check_large_messages(cluster).await;
     let end = etcd::prefix_end(b"work/");
-    assert_eq!(client.delete("work/", end, AMPLE).await.unwrap(), 1);
+    assert_eq!(client.delete("work/", end, AMPLE).await.unwrap(), 4);
     client.compact(header.revision, true, AMPLE).await.unwrap();
     let old = GetRequest { revision: header.revision - 1, ..GetRequest::key("work/a") };
     let error = client.get(old, AMPLE).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Compacted, "{error}");
+}
+
+/// Messages that take many frames, and answers over the limit.
+async fn check_large_messages(cluster: &Cluster) {
+    let client = cluster.client();
+    let value = bytes::Bytes::from(vec![7; 1 << 20]);
+    for key in ["work/l1", "work/l2", "work/l3"] {
+        client.put(key, value.clone(), None, AMPLE).await.unwrap();
+    }
+    let reply = client.get(GetRequest::prefix("work/l"), AMPLE).await.unwrap();
+    assert!(reply.kvs.len() == 3 && reply.kvs.iter().all(|kv| kv.value == value));
+    let config = ClientConfig { max_message_bytes: 2 << 20, ..cluster.client_config(Login::Root) };
+    let limited = member(cluster, 0, config);
+    let error = limited.get(GetRequest::prefix("work/l"), AMPLE).await.unwrap_err();
+    assert!(error.message().starts_with("the answer is larger than 2097152 bytes"), "{error}");
+    limited.get(GetRequest::key("work/l1"), AMPLE).await.unwrap();
 }
 
 async fn check_maintenance(cluster: &Cluster, version: EtcdVersion) {
