@@ -166,7 +166,7 @@ impl<D: Deliver> Worker<D> {
                     return Ok(probe_at.map_or(next, |at| at.min(next)));
                 }
                 (probe_at, None) => {
-                    look_again = probe_at.map_or(look_again, |at| at.min(look_again))
+                    look_again = probe_at.map_or(look_again, |at| at.min(look_again));
                 }
             }
         }
