@@ -7,6 +7,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v python3 >/dev/null || fail "needs python3"
+[ -x /usr/bin/time ] || fail "needs GNU time (Debian's package time)"
 repetitions="${1:-100}" keys="${2:-1000000}"
 build_monitor
 etcd="$("$root/scripts/etcd/get.sh" 3.6 | head -n 1)"
@@ -25,16 +26,19 @@ await 30 "$monitor" ctl put key value >/dev/null || fail "etcd did not start: $(
 
 cat >"$work/measure.py" <<'PYTHON'
 """Runs two programs in turn and compares wall time and largest memory, each as a median."""
-import os, statistics, subprocess, sys, time
+import os, statistics, subprocess, sys, tempfile, time
 
 def once(command):
-    start = time.monotonic()
-    with open(os.devnull, "wb") as nothing:
-        process = subprocess.Popen(command, stdout=nothing)
+    # The kernel counts as a child's memory what its parent had when it was made: this program's, were
+    # there not another in between.
+    with tempfile.NamedTemporaryFile("r") as memory, open(os.devnull, "wb") as nothing:
+        start = time.monotonic()
+        process = subprocess.Popen(["/usr/bin/time", "-f", "%M", "-o", memory.name] + command, stdout=nothing)
         _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command} ended with {status}")
-    return time.monotonic() - start, usage.ru_maxrss, usage.ru_utime + usage.ru_stime
+        wall = time.monotonic() - start
+        if status:
+            sys.exit(f"{command} ended with {status}")
+        return wall, int(memory.read()), usage.ru_utime + usage.ru_stime
 
 name, count, ours, theirs, arguments = *sys.argv[1:5], sys.argv[5:]
 sides = [ours.split() + arguments, theirs.split() + arguments]

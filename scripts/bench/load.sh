@@ -10,6 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 seconds="${1:-10}"
 peer="$("$root/scripts/get-benchmark.sh")/benchmark" || fail "needs etcd's benchmark"
+[ -x /usr/bin/time ] || fail "needs GNU time (Debian's package time)"
 build_monitor
 build_example cluster
 start_cluster
@@ -18,14 +19,8 @@ start_cluster
 measured() {
   local out="$1"
   shift
-  python3 - "$out" "$@" <<'PY' >"$work/usage"
-import resource, subprocess, sys
-with open(sys.argv[1], "wb") as out:
-    subprocess.run(sys.argv[2:], stdout=out, stderr=subprocess.STDOUT, check=True)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
-PY
-  read -r cpu memory <"$work/usage"
+  /usr/bin/time -f '%U %S %M' -o "$work/usage" "$@" >"$out" 2>&1 || fail "$* failed: $(tail -n 3 "$out")"
+  read -r cpu memory < <(awk '{ print $1 + $2, $3 * 1024 / 1e6 }' "$work/usage")
 }
 
 # Our run of workload $1 with $2 clients on $3 connections and $4 operations, and the flags that follow.
@@ -89,8 +84,8 @@ freeze() {
 }
 
 header "Load, 1,000 clients on 20 connections, three members"
-side_by_side put put 20000 -- put --key-size 16 --val-size 256 --key-space-size 1000
-side_by_side get "serializable get" 60000 --serializable -- range k --consistency s
+side_by_side put put 60000 -- put --key-size 16 --val-size 256 --key-space-size 1000
+side_by_side get "serializable get" 200000 --serializable -- range k --consistency s
 
 freeze &
 started+=("$!")
