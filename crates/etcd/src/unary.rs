@@ -88,8 +88,10 @@ fn headers(token: Option<&Token>, left: Option<Duration>) -> HeaderMap {
         headers.insert(HeaderName::from_static("grpc-timeout"), grpc_timeout(left));
     }
     if let Some(token) = token {
-        let value = HeaderValue::from_bytes(token.value.as_bytes())
+        let mut value = HeaderValue::from_bytes(token.value.as_bytes())
             .expect("invariant: a value of metadata is one of a header");
+        // Not to be printed, nor kept in tables of headers.
+        value.set_sensitive(true);
         headers.insert(HeaderName::from_static("token"), value);
     }
     headers
