@@ -10,7 +10,7 @@ use crate::file::SnapshotFile;
 use crate::keyspace::{self, ByKey, Fingerprints};
 
 /// Prefixes that are told apart; the rest are one.
-const MAX_PREFIXES: usize = 100_000;
+pub const MAX_PREFIXES: usize = 100_000;
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub fn inspect(path: &Path, options: &InspectOptions) -> Result<Inspection, Erro
         let live_bytes = (!record.is_deletion).then(|| (kv.key.len() + kv.value.len()) as u64);
         let before = std::mem::replace(&mut last.live_bytes, live_bytes);
         let bytes = (record.raw.0.len() + record.raw.1.len()) as u64;
-        let prefix = prefix(kv.key, options);
+        let prefix = prefix_of(kv.key, options.separator, options.depth);
         let is_known = prefixes.contains_key(prefix);
         let usage = if is_known || prefixes.len() < MAX_PREFIXES {
             prefixes.entry(prefix.to_vec()).or_default()
@@ -133,25 +133,33 @@ pub fn inspect(path: &Path, options: &InspectOptions) -> Result<Inspection, Erro
     Ok(inspection)
 }
 
-/// The first parts of a key, its last part left out.
-fn prefix<'a>(key: &'a [u8], options: &InspectOptions) -> &'a [u8] {
+/// The first `depth` parts of a key, its last part left out.
+pub fn prefix_of(key: &[u8], separator: u8, depth: usize) -> &[u8] {
+    prefixes_of(key, separator).take(depth).last().unwrap_or(&[])
+}
+
+/// All prefixes of a key that end with a part, the shortest first: what it lies under.
+pub fn prefixes_of(key: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     // A separator at the very beginning ends no part.
-    let ends = key.iter().enumerate().skip(1).filter(|(_, byte)| **byte == options.separator);
-    ends.take(options.depth).last().map_or(&[], |(at, _)| &key[..=at])
+    let ends = key.iter().enumerate().skip(1).filter(move |(_, byte)| **byte == separator);
+    ends.map(|(at, _)| &key[..=at])
 }
 
 /// The largest so many, each key once.
-struct Top {
+#[derive(Debug)]
+pub struct Top {
     count: usize,
     heap: BinaryHeap<Reverse<KeyFigure>>,
 }
 
 impl Top {
-    fn new(count: usize) -> Self {
+    /// Keeps `count` keys.
+    pub fn new(count: usize) -> Self {
         Self { count, heap: BinaryHeap::new() }
     }
 
-    fn offer(&mut self, figure: u64, key: &[u8], mod_revision: i64) {
+    /// Keeps the key if its figure is among the largest.
+    pub fn offer(&mut self, figure: u64, key: &[u8], mod_revision: i64) {
         let is_full = self.heap.len() >= self.count;
         if self.count == 0
             || (is_full && self.heap.peek().is_some_and(|least| least.0.figure > figure))
@@ -170,7 +178,8 @@ impl Top {
         }
     }
 
-    fn finish(self) -> Vec<KeyFigure> {
+    /// The keys, the largest figure first.
+    pub fn finish(self) -> Vec<KeyFigure> {
         self.heap.into_sorted_vec().into_iter().map(|Reverse(figure)| figure).collect()
     }
 }
@@ -181,7 +190,6 @@ mod tests {
 
     #[test]
     fn a_prefix_is_the_first_parts_without_the_last() {
-        let options = InspectOptions::default();
         for (key, expected) in [
             ("/registry/pods/default/a", "/registry/pods/"),
             ("/registry/x", "/registry/"),
@@ -190,7 +198,7 @@ mod tests {
             ("a/b/c/d", "a/b/"),
             ("", ""),
         ] {
-            assert_eq!(prefix(key.as_bytes(), &options), expected.as_bytes(), "{key}");
+            assert_eq!(prefix_of(key.as_bytes(), b'/', 2), expected.as_bytes(), "{key}");
         }
     }
 

@@ -33,7 +33,10 @@ pub use diff::{Diff, Difference, Version, diff};
 pub use error::Error;
 pub use file::{HashCheck, SnapshotFile};
 pub use hashkv::{HashKv, hashkv};
-pub use inspect::{InspectOptions, Inspection, KeyFigure, Usage, inspect};
+pub use inspect::{
+    InspectOptions, Inspection, KeyFigure, MAX_PREFIXES, Top, Usage, inspect, prefix_of,
+    prefixes_of,
+};
 pub use keyspace::Revision;
 pub use progress::{OnProgress, Progress};
 pub use restore::{RestoreOptions, Restored, restore};

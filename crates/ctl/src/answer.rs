@@ -3,6 +3,7 @@
 mod auth;
 mod census;
 mod endpoint;
+mod keys;
 mod kv;
 mod lease;
 mod maintenance;
@@ -14,6 +15,7 @@ mod watch;
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
 pub use census::Census;
 pub use endpoint::{HashRow, Hashes, HealthRow, Healths, StatusRow, Statuses};
+pub use keys::{Origin, UsageList, UsageMost, UsageTree};
 pub use kv::{Deleted, Got, Transacted, Written};
 pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
 pub use maintenance::{Alarms, Downgraded, LeaderMoved};

@@ -25,6 +25,7 @@ mod endpoint;
 mod get;
 mod help;
 mod history;
+mod keys;
 mod lease;
 mod lock;
 mod make_mirror;
@@ -199,6 +200,7 @@ pub static ROOT: Command = Command::group(
         &get::GET,
         &help::HELP,
         &history::HISTORY,
+        &keys::KEYS,
         &members::LEADER,
         &lease::LEASE,
         &lock::LOCK,

@@ -25,6 +25,7 @@ pub mod password;
 pub mod print;
 pub mod queue;
 mod run;
+pub mod scan;
 pub mod session;
 mod signal;
 pub mod utl;

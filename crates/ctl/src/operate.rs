@@ -9,6 +9,7 @@ pub mod joining;
 pub mod nospace;
 pub mod quorum;
 pub mod rule;
+pub mod usage;
 
 pub use census::{Census, Seat};
 pub use quorum::Quorum;

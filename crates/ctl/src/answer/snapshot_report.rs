@@ -30,7 +30,7 @@ pub struct Inspected<'a> {
 pub struct Differed<'a>(pub &'a Diff);
 
 /// A key as a person can read it, whatever its bytes.
-fn shown(key: &[u8]) -> String {
+pub(super) fn shown(key: &[u8]) -> String {
     match std::str::from_utf8(key) {
         Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.to_owned(),
         _ => go::quote(key),
@@ -201,7 +201,7 @@ impl Answer for Inspected<'_> {
 }
 
 /// Columns without lines: the first to the left, the others to the right.
-fn columns(header: &[String], rows: &[Vec<String>], out: &mut Vec<u8>) {
+pub(super) fn columns(header: &[String], rows: &[Vec<String>], out: &mut Vec<u8>) {
     let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
     let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..header.len()).map(width).collect();

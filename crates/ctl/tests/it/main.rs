@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod golden;
+mod keys;
 mod operate;
 mod ours;
 mod script;

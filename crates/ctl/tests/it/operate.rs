@@ -11,18 +11,22 @@ use testbed::{Cluster, EtcdVersion, wait_until};
 use crate::side::Kept;
 
 /// Longest time for one request of a test.
-const AMPLE: Duration = Duration::from_secs(10);
+pub(crate) const AMPLE: Duration = Duration::from_secs(10);
 
 /// What a command did.
-struct Done {
-    code: u8,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Done {
+    pub(crate) code: u8,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs ours on all members.
-async fn ctl(cluster: &Cluster, words: &str) -> Done {
-    let endpoints = cluster.endpoints().join(",");
+pub(crate) async fn ctl(cluster: &Cluster, words: &str) -> Done {
+    ctl_at(&cluster.endpoints().join(","), words).await
+}
+
+/// Runs ours on some endpoints.
+pub(crate) async fn ctl_at(endpoints: &str, words: &str) -> Done {
     let environment = Environment::new([("ETCDCTL_ENDPOINTS".into(), endpoints.into())]);
     let words: Vec<std::ffi::OsString> = words.split(' ').map(Into::into).collect();
     let work = tokio::task::spawn_blocking(move || {
