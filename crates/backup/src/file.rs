@@ -13,7 +13,7 @@ use crate::keyspace;
 /// etcd appends its hash to whole pages, whose sizes are multiples of this.
 const SECTOR_BYTES: u64 = 512;
 /// What a file compressed by zstd begins with.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+pub(crate) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const READ_BYTES: usize = 1 << 20;
 
 /// Whether the hash at the end of a snapshot is that of what is before it.

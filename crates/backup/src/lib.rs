@@ -3,7 +3,8 @@
 //! A snapshot is a member's database with a SHA-256 behind it. [`save()`] takes one from a running
 //! member; [`status()`], [`hashkv()`], [`verify()`], [`inspect()`] and [`diff()`] read one without a cluster;
 //! [`restore()`] makes of one the data directory of a new cluster's member; [`defrag()`] rewrites the
-//! database of a member that is stopped. No etcd program is needed for any of it.
+//! database of a member that is stopped; [`keyfile`] has keys in a file of JSON lines. No etcd program
+//! is needed for any of it.
 //!
 //! What is written appears under its name when it is whole and on disk, or not at all.
 
@@ -18,6 +19,7 @@ mod error;
 mod file;
 mod hashkv;
 mod inspect;
+pub mod keyfile;
 mod keyspace;
 mod part;
 mod progress;

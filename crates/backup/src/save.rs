@@ -182,20 +182,30 @@ struct Writer {
     bytes: u64,
 }
 
-enum Out {
+/// Where bytes of a file go, compressed or not.
+pub(crate) enum Out {
     Plain(BufWriter<File>),
     Compressed(Box<zstd::Encoder<'static, BufWriter<File>>>),
 }
 
 impl Out {
-    fn as_write(&mut self) -> &mut dyn Write {
+    /// With a level, compresses.
+    pub(crate) fn new(file: BufWriter<File>, compression: Option<i32>) -> io::Result<Self> {
+        let Some(level) = compression else { return Ok(Self::Plain(file)) };
+        let mut encoder = zstd::Encoder::new(file, level)?;
+        encoder.include_checksum(true)?;
+        Ok(Self::Compressed(Box::new(encoder)))
+    }
+
+    pub(crate) fn as_write(&mut self) -> &mut dyn Write {
         match self {
             Self::Plain(out) => out,
             Self::Compressed(out) => out,
         }
     }
 
-    fn finish(self) -> io::Result<u64> {
+    /// Answers how large the file is.
+    pub(crate) fn finish(self) -> io::Result<u64> {
         let file = match self {
             Self::Plain(out) => out,
             Self::Compressed(out) => out.finish()?,
@@ -215,21 +225,11 @@ struct Written {
 impl Writer {
     fn new(part: PartFile, path: &Path, compression: Option<i32>) -> Result<Self, Error> {
         let file = BufWriter::with_capacity(1 << 18, part.handle()?);
-        let out = match compression {
-            None => Out::Plain(file),
-            Some(level @ 1..=19) => {
-                let encoder = zstd::Encoder::new(file, level).and_then(|mut encoder| {
-                    encoder.include_checksum(true)?;
-                    Ok(encoder)
-                });
-                let encoder =
-                    encoder.map_err(|source| Error::io("cannot compress", path, source))?;
-                Out::Compressed(Box::new(encoder))
-            }
-            Some(level) => {
-                return Err(Error::Option(format!("compression level {level}; give 1 to 19")));
-            }
-        };
+        if let Some(level) = compression.filter(|level| !(1..=19).contains(level)) {
+            return Err(Error::Option(format!("compression level {level}; give 1 to 19")));
+        }
+        let out = Out::new(file, compression)
+            .map_err(|source| Error::io("cannot compress", path, source))?;
         let hash = Context::new(&SHA256);
         Ok(Self { part, path: path.to_owned(), out, hash, tail: Vec::new(), bytes: 0 })
     }

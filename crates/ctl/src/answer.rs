@@ -3,6 +3,7 @@
 mod auth;
 mod census;
 mod endpoint;
+mod imported;
 mod keys;
 mod kv;
 mod lease;
@@ -15,6 +16,7 @@ mod watch;
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
 pub use census::Census;
 pub use endpoint::{HashRow, Hashes, HealthRow, Healths, StatusRow, Statuses};
+pub use imported::Imported;
 pub use keys::{Origin, UsageList, UsageMost, UsageTree};
 pub use kv::{Deleted, Got, Transacted, Written};
 pub use lease::{Granted, KeptAlive, Leases, Revoked, TimeToLive};

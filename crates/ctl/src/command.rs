@@ -22,9 +22,11 @@ mod diff;
 mod downgrade;
 mod elect;
 mod endpoint;
+mod export;
 mod get;
 mod help;
 mod history;
+mod import;
 mod keys;
 mod lease;
 mod lock;
@@ -197,9 +199,11 @@ pub static ROOT: Command = Command::group(
         &downgrade::DOWNGRADE,
         &elect::ELECT,
         &endpoint::ENDPOINT,
+        &export::EXPORT,
         &get::GET,
         &help::HELP,
         &history::HISTORY,
+        &import::IMPORT,
         &keys::KEYS,
         &members::LEADER,
         &lease::LEASE,

@@ -28,6 +28,7 @@ mod run;
 pub mod scan;
 pub mod session;
 mod signal;
+pub mod transfer;
 pub mod utl;
 
 pub use environment::Environment;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::failure::{Failure, error_text};
 use crate::go;
 use crate::operate::census::MAX_LAG;
-use crate::session::Session;
+use crate::session::{Session, is_passing};
 
 mod page;
 
@@ -196,7 +196,9 @@ impl Scan {
             let asked = source.member.call(&rpc::RANGE, request(self), self.page_limit).await;
             let error = match asked {
                 Ok(reply) => return Ok(reply),
-                Err(error) if !is_passing(&error) || Instant::now() >= end => {
+                Err(error)
+                    if !(is_passing(&error) || is_future(&error)) || Instant::now() >= end =>
+                {
                     return Err(self.failed(error));
                 }
                 Err(error) => error,
@@ -311,21 +313,6 @@ async fn sources(session: &Session) -> Vec<Source> {
     let mut found: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
     found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, source)| source).collect()
-}
-
-/// Whether another attempt may have more luck.
-fn is_passing(error: &Error) -> bool {
-    let is_passing = matches!(
-        error.class(),
-        ErrorClass::Dns
-            | ErrorClass::Refused
-            | ErrorClass::Transport
-            | ErrorClass::Deadline
-            | ErrorClass::NoLeader
-            | ErrorClass::TooManyRequests
-            | ErrorClass::Learner
-    );
-    is_passing || is_future(error)
 }
 
 /// Whether a member has not applied the revision yet.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcd::wire::Message;
 use etcd::wire::rpc::Rpc;
-use etcd::{Cluster, Connector, Endpoint, Error, Member};
+use etcd::{Cluster, Connector, Endpoint, Error, ErrorClass, Member};
 use tokio::time::{Instant, sleep};
 
 use crate::failure::{Failure, exit};
@@ -13,6 +13,8 @@ use crate::global::Settings;
 
 /// Rest before an endpoint that could not be reached is dialled again.
 const DIAL_PAUSE: Duration = Duration::from_millis(100);
+/// Longest time for one of several tries.
+const LONGEST_TRY: Duration = Duration::from_secs(15);
 /// Time for a command that etcdctl gives any time; a server that hangs is noticed by keepalives.
 pub const UNBOUNDED: Duration = Duration::from_hours(24);
 
@@ -105,6 +107,21 @@ impl Session {
         persist(limit, call).await.map_err(|error| self.failed(error))
     }
 
+    /// Makes a call that may be made twice for as long as `limit`, through the loss of members and of
+    /// the leader.
+    pub async fn insist<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        request: Req,
+        limit: Duration,
+    ) -> Result<Res, Error>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        insist(limit, async |left| self.cluster.read(rpc, request.clone(), left).await).await
+    }
+
     /// Makes a call that changes something, within the time of a short command.
     pub async fn change<Req, Res>(&self, rpc: &Rpc<Req, Res>, request: Req) -> Result<Res, Failure>
     where
@@ -175,6 +192,42 @@ pub async fn persist<T>(
             outcome => return outcome,
         }
     }
+}
+
+/// Calls until there is an answer, also through the loss of a leader: only for what may be done twice.
+pub async fn insist<T>(
+    limit: Duration,
+    call: impl AsyncFn(Duration) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let end = Instant::now() + limit;
+    loop {
+        // One that hangs must not take all the time.
+        let left = end.duration_since(Instant::now());
+        match call(left.min(LONGEST_TRY)).await {
+            Err(error) if is_passing(&error) => {
+                if end.duration_since(Instant::now()) <= DIAL_PAUSE {
+                    return Err(error);
+                }
+                sleep(DIAL_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the same call may succeed later or elsewhere.
+pub fn is_passing(error: &Error) -> bool {
+    let class = matches!(
+        error.class(),
+        ErrorClass::Dns
+            | ErrorClass::Refused
+            | ErrorClass::Transport
+            | ErrorClass::Deadline
+            | ErrorClass::NoLeader
+            | ErrorClass::TooManyRequests
+            | ErrorClass::Learner
+    );
+    class || is_unreached(error)
 }
 
 /// Whether no server has heard of the call.

@@ -13,3 +13,4 @@ mod operate;
 mod ours;
 mod script;
 mod side;
+mod transfer;

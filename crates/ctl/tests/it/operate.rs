@@ -27,16 +27,23 @@ pub(crate) async fn ctl(cluster: &Cluster, words: &str) -> Done {
 
 /// Runs ours on some endpoints.
 pub(crate) async fn ctl_at(endpoints: &str, words: &str) -> Done {
+    ctl_reading(endpoints, words, "").await
+}
+
+/// Runs ours with something on standard input.
+pub(crate) async fn ctl_reading(endpoints: &str, words: &str, stdin: &str) -> Done {
+    let stdin = Cursor::new(stdin.to_owned());
     let environment = Environment::new([("ETCDCTL_ENDPOINTS".into(), endpoints.into())]);
     let words: Vec<std::ffi::OsString> = words.split(' ').map(Into::into).collect();
     let work = tokio::task::spawn_blocking(move || {
         let (stdout, stderr) = (Kept::default(), Kept::default());
-        let mut io = Io::new(Cursor::new(Vec::new()), stdout.clone(), stderr.clone());
+        let mut io = Io::new(stdin, stdout.clone(), stderr.clone());
         let code = ctl::run(words, &environment, &mut io);
         let text = |kept: Kept| String::from_utf8_lossy(&kept.taken()).into_owned();
         Done { code, stdout: text(stdout), stderr: text(stderr) }
     });
-    work.await.unwrap()
+    let hangs = |_| panic!("hangs for minutes");
+    tokio::time::timeout(Duration::from_mins(3), work).await.unwrap_or_else(hangs).unwrap()
 }
 
 /// Writes much and deletes it, so that a file has free pages.
