@@ -19,7 +19,7 @@ pub(crate) const TERM: &[u8] = b"term";
 pub(crate) const CONF_STATE: &[u8] = b"confState";
 pub(crate) const SCHEDULED_COMPACTION: &[u8] = b"scheduledCompactRev";
 pub(crate) const FINISHED_COMPACTION: &[u8] = b"finishedCompactRev";
-const STORAGE_VERSION: &[u8] = b"storageVersion";
+pub(crate) const STORAGE_VERSION: &[u8] = b"storageVersion";
 
 /// What a database holds besides keys. What a version of etcd does not write is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

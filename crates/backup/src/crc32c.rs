@@ -37,6 +37,11 @@ const fn tables() -> [[u32; 256]; LANES] {
 pub(crate) struct Crc32c(u32);
 
 impl Crc32c {
+    /// Goes on from a sum.
+    pub(crate) fn from_sum(sum: u32) -> Self {
+        Self(sum)
+    }
+
     /// Adds bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         let mut sum = !self.0;

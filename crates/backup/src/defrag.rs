@@ -42,31 +42,60 @@ pub fn defrag(
     progress: &mut OnProgress<'_>,
 ) -> Result<Defragmented, Error> {
     let path = database_path(data_dir);
-    let io = |source| Error::io("cannot open", &path, source);
-    let file = File::options().read(true).write(true).open(&path).map_err(io)?;
-    lock(&file, &path, wait)?;
-    let before_bytes = file.metadata().map_err(io)?.len();
-    let handle = file.try_clone().map_err(io)?;
-    let database = Database::from_file(handle).map_err(|error| Error::read(&path, error))?;
-    let report = database.check().map_err(|error| Error::read(&path, error))?;
-    if let Some(problem) = report.problems.first() {
-        return Err(Error::damaged(&path, format!("it is damaged, and left alone: {problem}")));
-    }
-    let directory = part::parent(&path);
-    // etcd itself removes files of this name when it starts.
-    let new = tempfile::Builder::new()
-        .prefix("db.tmp.")
-        .tempfile_in(directory)
-        .map_err(|source| Error::io("cannot create a file in", directory, source))?;
-    let handle = new.reopen().map_err(io)?;
-    let mut meter = Meter::new(progress);
-    let target = (new.path(), handle);
-    let after_bytes = copy::copy((&path, &database), target, &Changes::default(), &mut meter)?;
-    new.as_file().sync_all().map_err(|source| Error::io("cannot sync", new.path(), source))?;
-    new.persist(&path).map_err(|error| Error::io("cannot replace", &path, error.error))?;
-    part::sync_parent(&path)?;
-    spoil(&file);
+    let stopped = Stopped::open(&path, wait)?;
+    let before_bytes = stopped.size_bytes;
+    let after_bytes = stopped.rewrite(&Changes::default(), progress)?;
     Ok(Defragmented { path, before_bytes, after_bytes })
+}
+
+/// The database of a member that does not run, locked against its start.
+pub(crate) struct Stopped<'a> {
+    path: &'a Path,
+    file: File,
+    pub(crate) database: Database,
+    pub(crate) size_bytes: u64,
+}
+
+impl<'a> Stopped<'a> {
+    /// Opens it, waiting up to `wait` for the member to end; refuses one that is damaged.
+    pub(crate) fn open(path: &'a Path, wait: Duration) -> Result<Self, Error> {
+        let io = |source| Error::io("cannot open", path, source);
+        let file = File::options().read(true).write(true).open(path).map_err(io)?;
+        lock(&file, path, wait)?;
+        let size_bytes = file.metadata().map_err(io)?.len();
+        let handle = file.try_clone().map_err(io)?;
+        let database = Database::from_file(handle).map_err(|error| Error::read(path, error))?;
+        let report = database.check().map_err(|error| Error::read(path, error))?;
+        if let Some(problem) = report.problems.first() {
+            let text = format!("it is damaged, and left alone: {problem}");
+            return Err(Error::damaged(path, text));
+        }
+        Ok(Self { path, file, database, size_bytes })
+    }
+
+    /// Puts a copy with changes in its place; answers the size of that.
+    pub(crate) fn rewrite(
+        self,
+        changes: &Changes,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<u64, Error> {
+        let path = self.path;
+        let directory = part::parent(path);
+        // etcd itself removes files of this name when it starts.
+        let new = tempfile::Builder::new()
+            .prefix("db.tmp.")
+            .tempfile_in(directory)
+            .map_err(|source| Error::io("cannot create a file in", directory, source))?;
+        let handle = new.reopen().map_err(|source| Error::io("cannot open", path, source))?;
+        let mut meter = Meter::new(progress);
+        let target = (new.path(), handle);
+        let size_bytes = copy::copy((path, &self.database), target, changes, &mut meter)?;
+        new.as_file().sync_all().map_err(|source| Error::io("cannot sync", new.path(), source))?;
+        new.persist(path).map_err(|error| Error::io("cannot replace", path, error.error))?;
+        part::sync_parent(path)?;
+        spoil(&self.file);
+        Ok(size_bytes)
+    }
 }
 
 /// Makes the old file unusable now that the new one has its name.

@@ -3,7 +3,7 @@
 //! A snapshot is a member's database with a SHA-256 behind it. [`save()`] takes one from a running
 //! member; [`status()`], [`hashkv()`], [`verify()`], [`inspect()`] and [`diff()`] read one without a cluster;
 //! [`restore()`] makes of one the data directory of a new cluster's member; [`defrag()`] rewrites the
-//! database of a member that is stopped; [`keyfile`] has keys in a file of JSON lines. No etcd program
+//! database of a member that is stopped, and [`migrate()`] changes the version of its form; [`keyfile`] has keys in a file of JSON lines. No etcd program
 //! is needed for any of it.
 //!
 //! What is written appears under its name when it is whole and on disk, or not at all.
@@ -21,6 +21,8 @@ mod hashkv;
 mod inspect;
 pub mod keyfile;
 mod keyspace;
+mod log;
+mod migrate;
 mod part;
 mod progress;
 mod protobuf;
@@ -40,6 +42,7 @@ pub use inspect::{
     prefixes_of,
 };
 pub use keyspace::Revision;
+pub use migrate::{Migrated, StorageVersion, migrate};
 pub use progress::{OnProgress, Progress};
 pub use restore::{RestoreOptions, Restored, restore};
 pub use save::{SaveOptions, Saved, candidates, save};

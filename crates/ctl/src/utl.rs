@@ -2,6 +2,7 @@
 
 mod defrag;
 mod hashkv;
+mod migrate;
 pub(crate) mod snapshot;
 mod version;
 
@@ -17,7 +18,7 @@ pub static ROOT: Command = Command::group(
     "etcdutl",
     "etcdutl [flags]",
     "Works with the files of etcd, where no etcd runs on them.",
-    &[&defrag::DEFRAG, &hashkv::HASHKV, &snapshot::SNAPSHOT, &version::VERSION],
+    &[&defrag::DEFRAG, &hashkv::HASHKV, &migrate::MIGRATE, &snapshot::SNAPSHOT, &version::VERSION],
 )
 .persistent(FLAGS);
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::cluster::{Member, NewCluster};
 use crate::crc32c::{self, Crc32c};
 use crate::error::Error;
+use crate::log::{CRC, ENTRY, METADATA, SNAPSHOT, STATE};
 use crate::protobuf::Message;
 
 /// The term in which the members' entries are.
@@ -17,13 +18,6 @@ pub(crate) const TERM: u64 = 1;
 const SEGMENT_BYTES: u64 = 64_000_000;
 /// Name of the first file: sequence number and first index, both 0.
 const SEGMENT_NAME: &str = "0000000000000000-0000000000000000.wal";
-
-// Types of records.
-const METADATA: u64 = 1;
-const ENTRY: u64 = 2;
-const STATE: u64 = 3;
-const CRC: u64 = 4;
-const SNAPSHOT: u64 = 5;
 
 /// The numbers of all members as raft keeps them.
 fn conf_state(cluster: &NewCluster) -> Vec<u8> {
