@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::queue::cancelled;
-use crate::session::{Session, persist};
+use crate::session::Session;
 
 /// Keys asked for at once.
 const PAGE_KEYS: i64 = 1000;
@@ -79,7 +79,7 @@ impl Mirror {
                 revision,
                 ..pb::RangeRequest::default()
             };
-            let page = source.read_within(&rpc::RANGE, request, LIMIT).await?;
+            let page = source.insist(&rpc::RANGE, request, LIMIT).await?;
             if revision == 0 {
                 revision = page.header.map_or(0, |header| header.revision);
             }
@@ -250,8 +250,7 @@ impl Batch {
         }
         let request = pb::TxnRequest { success: self.ops, ..pb::TxnRequest::default() };
         // Writing the same once more does no harm, so it is repeated like a read.
-        let write = async |left| dest.cluster().read(&rpc::TXN, request.clone(), left).await;
-        persist(LIMIT, write).await?;
+        dest.insist(&rpc::TXN, request, LIMIT).await?;
         progress.keys.fetch_add(count, Ordering::Relaxed);
         Ok(())
     }

@@ -13,6 +13,8 @@ use crate::global::Settings;
 
 /// Rest before an endpoint that could not be reached is dialled again.
 const DIAL_PAUSE: Duration = Duration::from_millis(100);
+/// Longer than an election takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest time for one of several tries.
 const LONGEST_TRY: Duration = Duration::from_secs(15);
 /// Time for a command that etcdctl gives any time; a server that hangs is noticed by keepalives.
@@ -56,6 +58,12 @@ impl Session {
             timeout_is_given,
             max_request_bytes,
         })
+    }
+
+    /// How long a command that is under way waits for a member or a leader: longer than an election
+    /// takes, unless a time was given.
+    pub fn patience(&self) -> Duration {
+        if self.timeout_is_given { self.timeout } else { self.timeout.max(PATIENCE) }
     }
 
     /// The cluster, for calls that any member answers.
@@ -119,7 +127,8 @@ impl Session {
         Req: Message + Clone + 'static,
         Res: Message + Default + 'static,
     {
-        insist(limit, async |left| self.cluster.read(rpc, request.clone(), left).await).await
+        let call = async |left| self.cluster.read(rpc, request.clone(), left).await;
+        insist(limit, call).await
     }
 
     /// Makes a call that changes something, within the time of a short command.

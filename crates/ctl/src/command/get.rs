@@ -1,6 +1,7 @@
 //! `get`: reads one key or a range.
 
 mod paged;
+mod stream;
 
 use bytes::Bytes;
 use etcd::prefix_end;
@@ -51,7 +52,8 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     call.style().is_value_only = call.flags.bool("print-value-only");
     call.style().decode = decode(&call.flags)?;
     if paged::is_possible(call, &request) {
-        return paged::run(call, &session, request).await;
+        let is_streamed = call.flags.bool("stream");
+        return paged::run(call, &session, request, is_streamed).await;
     }
     let reply = session.read(&rpc::RANGE, request).await?;
     check_format(call)?;

@@ -1,6 +1,7 @@
 //! What `keys` says of a cluster's keys, and of whom.
 
 use etcd::GetRequest;
+use futures::future::join_all;
 use testbed::{Cluster, EtcdVersion, wait_until};
 
 use crate::operate::{AMPLE, ctl};
@@ -8,10 +9,11 @@ use crate::operate::{AMPLE, ctl};
 /// Keys of every kind; the last one is not text.
 async fn fill(cluster: &Cluster) {
     let client = cluster.client();
-    for index in 0..700 {
+    let pod = async |index| {
         let key = format!("/registry/pods/ns{}/p{index:03}", index % 7);
         client.put(key, vec![b'v'; 100], None, AMPLE).await.unwrap();
-    }
+    };
+    join_all((0..700).map(pod)).await;
     for index in 0..30 {
         client
             .put(format!("/registry/events/e{index}"), vec![b'e'; 3000], None, AMPLE)

@@ -9,6 +9,7 @@
 
 mod golden;
 mod keys;
+mod loss;
 mod operate;
 mod ours;
 mod script;

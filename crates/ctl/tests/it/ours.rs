@@ -3,12 +3,13 @@
 use ctl::compat::Compat;
 use testbed::{Cluster, EtcdVersion};
 
+use crate::operate::AMPLE;
 use crate::script::Line;
 use crate::side::{Outcome, Side};
 
 /// Runs lines of a script with ours only.
 struct Ours {
-    _cluster: Cluster,
+    cluster: Cluster,
     side: Side,
     _directory: tempfile::TempDir,
 }
@@ -16,11 +17,14 @@ struct Ours {
 impl Ours {
     /// On the newest version at hand, if any is.
     async fn start() -> Option<Self> {
-        let version = EtcdVersion::available().pop()?;
+        Some(Self::on(EtcdVersion::available().pop()?).await)
+    }
+
+    async fn on(version: EtcdVersion) -> Self {
         let cluster = Cluster::builder(version).members(1).start().await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let side = Side::new(cluster.member(0).client_url(), directory.path());
-        Some(Self { _cluster: cluster, side, _directory: directory })
+        Self { cluster, side, _directory: directory }
     }
 
     async fn run(&self, line: &str) -> Outcome {
@@ -76,22 +80,44 @@ async fn values_are_shown_and_compared_readable_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_make_the_answer_that_one_request_makes() {
-    let Some(ours) = Ours::start().await else { return };
-    let mut value = "x".repeat(3000);
-    for hundred in 0..25 {
-        let puts: Vec<String> =
-            (0..100).map(|n| format!("put p{hundred:02}{n:02} {value}")).collect();
-        let stdin = format!("\\n{}\\n\\n\\n", puts.join("\\n"));
-        ours.text(&format!("txn < \"{stdin}\"")).await;
-        value.pop();
-    }
-    for format in ["json", "simple", "fields"] {
-        let paged = ours.text(&format!("get p --prefix -w {format}")).await;
-        let whole = ours.text(&format!("get p --prefix -w {format} --limit 1000000")).await;
-        assert!(paged == whole, "{format}: {} and {} bytes", paged.len(), whole.len());
-        let old = ours.text(&format!("get p --prefix -w {format} --rev 20")).await;
-        assert!(old.len() < whole.len());
+async fn pages_and_streams_make_the_answer_that_one_request_makes() {
+    let available = EtcdVersion::available();
+    let (Some(first), Some(last)) = (available.first(), available.last()) else { return };
+    for version in [*first, *last] {
+        let ours = Ours::on(version).await;
+        let mut value = "x".repeat(3000);
+        for hundred in 0..25 {
+            let puts: Vec<String> =
+                (0..100).map(|n| format!("put p{hundred:02}{n:02} {value}")).collect();
+            let stdin = format!("\\n{}\\n\\n\\n", puts.join("\\n"));
+            ours.text(&format!("txn < \"{stdin}\"")).await;
+            value.pop();
+        }
+        for format in ["json", "simple", "fields"] {
+            let paged = ours.text(&format!("get p --prefix -w {format}")).await;
+            let whole = ours.text(&format!("get p --prefix -w {format} --limit 1000000")).await;
+            assert!(paged == whole, "{format}: {} and {} bytes", paged.len(), whole.len());
+            let old = ours.text(&format!("get p --prefix -w {format} --rev 20")).await;
+            assert!(old.len() < whole.len());
+            // Where the server has no stream, pages take its place.
+            for (line, expected) in [("", &whole), (" --rev 20", &old)] {
+                let line = format!("get p --prefix --stream -w {format}{line}");
+                let streamed = ours.side.ours(Compat::V3_7, &Line::read(1, &line)).await;
+                assert_eq!(streamed.code, 0, "{}", streamed.stderr);
+                assert!(streamed.stdout == expected.as_bytes(), "{version} {line}");
+            }
+        }
+        if version >= EtcdVersion::V3_7 {
+            let member = ours.cluster.client_of(ours.cluster.member(0));
+            let page = etcd::HttpTarget::of_member("/metrics");
+            let page = member.http_get(&page, AMPLE, 1 << 24).await.unwrap();
+            let text = String::from_utf8_lossy(&page.body).into_owned();
+            let started = |line: &&str| {
+                line.starts_with("grpc_server_started_total") && line.contains("\"RangeStream\"")
+            };
+            let line = text.lines().find(started).unwrap_or_default();
+            assert!(line.ends_with(" 6"), "{line}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use testbed::{Cluster, EtcdVersion, wait_until};
 use crate::operate::{AMPLE, ctl, ctl_at, ctl_reading};
 
 /// Long enough for an election on a busy machine.
-const LONG: Duration = Duration::from_mins(1);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// Keys, values and whether there is a lease.
 type Contents = Vec<(Vec<u8>, Vec<u8>, bool)>;
@@ -188,7 +188,7 @@ const WORDS: &str = "CTL_TEST_WORDS";
 const ENDPOINTS: &str = "CTL_TEST_ENDPOINTS";
 
 /// Runs [`does_what_it_is_told`] in a process of its own.
-fn child(endpoints: &str, words: &str) -> Child {
+pub(crate) fn child(endpoints: &str, words: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "transfer::does_what_it_is_told", "--nocapture"])
         .envs([(WORDS, words), (ENDPOINTS, endpoints)])
@@ -224,7 +224,7 @@ async fn kill_when(mut child: Child, condition: impl AsyncFn() -> bool) -> bool 
 }
 
 /// How many keys there are.
-async fn count(cluster: &Cluster, prefix: &str) -> i64 {
+pub(crate) async fn count(cluster: &Cluster, prefix: &str) -> i64 {
     let request = GetRequest { count_only: true, ..GetRequest::prefix(prefix.to_owned()) };
     cluster.client().get(request, LONG).await.unwrap().count
 }

@@ -1,7 +1,5 @@
 //! Very many keys, read in pages at one revision and printed as they come.
 
-use std::time::Duration;
-
 use etcd::KeyValue;
 use etcd::wire::Message as _;
 use etcd::wire::etcdserverpb::range_request::{SortOrder, SortTarget};
@@ -10,6 +8,7 @@ use etcd::wire::rpc;
 use futures::future::join;
 use tokio::task::yield_now;
 
+use super::stream;
 use crate::answer::Got;
 use crate::call::Call;
 use crate::failure::Failure;
@@ -43,15 +42,16 @@ pub(super) fn is_possible(call: &Call<'_>, request: &RangeRequest) -> bool {
         && matches!(call.format(), Format::Simple | Format::Json | Format::Fields)
 }
 
-/// Reads and prints, the next page on its way while one is printed.
+/// Reads and prints, the next page on its way while one is printed; with `is_streamed`, what comes
+/// behind the first page by one call where the server has that.
 pub(super) async fn run(
     call: &mut Call<'_>,
     session: &Session,
     request: RangeRequest,
+    is_streamed: bool,
 ) -> Result<(), Failure> {
-    let timeout = session.timeout;
-    let mut first =
-        page(session, RangeRequest { limit: FIRST_PAGE, ..request.clone() }, timeout).await?;
+    let first = RangeRequest { limit: FIRST_PAGE, ..request.clone() };
+    let mut first = session.read(&rpc::RANGE, first).await?;
     if !first.more {
         super::check_format(call)?;
         return call.print(&Got(&first));
@@ -67,8 +67,19 @@ pub(super) async fn run(
     let mut printed = 0;
     let begin = RangeResponse { kvs: Vec::new(), more: false, ..first.clone() };
     call.print_begin(&begin)?;
+    let failed = |call: &mut Call<'_>, failure: Failure, printed: usize| {
+        let text = format!("{printed} of {total} keys were read at revision {revision}");
+        call.flush().map_or_else(|unwritten| unwritten, |()| failure.with_detail(text))
+    };
+    if is_streamed && let Some(rest) = after(&request, &first, revision, 0) {
+        printed += print(call, &first.kvs, printed).await?;
+        first.kvs.clear();
+        let rest = stream::run(call, session, rest, &mut printed).await;
+        let rest = rest.map_err(|failure| failed(call, failure, printed))?;
+        next = rest.map(|rest| RangeRequest { limit, ..rest });
+    }
     loop {
-        let next_page = next.take().map(|request| page(session, request, timeout));
+        let next_page = next.take().map(|request| page(session, request));
         let waiting = async {
             match next_page {
                 Some(page) => Some(page.await),
@@ -83,26 +94,23 @@ pub(super) async fn run(
                 next = if reply.more { after(&request, &reply, revision, limit) } else { None };
                 first = reply;
             }
-            Some(Err(failure)) => {
-                call.flush()?;
-                let text = format!("{printed} of {total} keys were read at revision {revision}");
-                return Err(failure.with_detail(text));
-            }
+            Some(Err(failure)) => return Err(failed(call, failure, printed)),
         }
     }
     call.print_end(&begin)
 }
 
-async fn page(
-    session: &Session,
-    request: RangeRequest,
-    timeout: Duration,
-) -> Result<RangeResponse, Failure> {
-    session.read_within(&rpc::RANGE, request, timeout).await
+/// A page behind the first, which is worth waiting for a new leader.
+async fn page(session: &Session, request: RangeRequest) -> Result<RangeResponse, Failure> {
+    Ok(session.insist(&rpc::RANGE, request, session.patience()).await?)
 }
 
 /// Prints keys a few at a time, so that the next page comes in meanwhile.
-async fn print(call: &mut Call<'_>, kvs: &[KeyValue], before: usize) -> Result<usize, Failure> {
+pub(super) async fn print(
+    call: &mut Call<'_>,
+    kvs: &[KeyValue],
+    before: usize,
+) -> Result<usize, Failure> {
     let mut printed = 0;
     for chunk in kvs.chunks(KEYS_AT_A_TIME) {
         printed += call.print_keys(chunk, before + printed)?;
@@ -116,7 +124,8 @@ fn page_size(first: &RangeResponse) -> i64 {
     ((PAGE_BYTES / each.max(1)) as i64).clamp(FIRST_PAGE, MAX_PAGE)
 }
 
-fn after(
+/// The request for what comes behind a page.
+pub(super) fn after(
     request: &RangeRequest,
     reply: &RangeResponse,
     revision: i64,
