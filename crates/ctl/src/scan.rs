@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::failure::{Failure, error_text};
 use crate::go;
 use crate::operate::census::MAX_LAG;
-use crate::session::{Session, is_passing};
+use crate::session::{Session, is_future, is_passing};
 
 mod page;
 
@@ -51,7 +51,7 @@ pub struct Source {
     pub member: Member,
     /// Its number.
     pub id: u64,
-    /// `follower`, `leader` or `learner`.
+    /// `follower`, `leader` or `learner`; `member` if it does not say.
     pub role: &'static str,
 }
 
@@ -72,6 +72,7 @@ pub struct Scan {
     next: Option<Bytes>,
     range_end: Bytes,
     revision: i64,
+    cluster_id: u64,
     /// What one member alone says of the newest revision may be old.
     is_unconfirmed: bool,
     done: u64,
@@ -88,12 +89,12 @@ impl Scan {
     pub async fn open(session: &Session, options: Options) -> Result<Self, Failure> {
         let first = Bytes::from_static(b"\0");
         let key = if options.prefix.is_empty() { first } else { options.prefix.clone() };
-        let (revision, is_unconfirmed) = newest(session, &key).await?;
+        let (newest, is_unconfirmed) = newest(session, &key).await?;
         let sources = sources(session).await;
         if sources.is_empty() {
             return Err(Failure::error("no member says how it is; name other --endpoints"));
         }
-        let revision = if options.revision > 0 { options.revision } else { revision };
+        let revision = if options.revision > 0 { options.revision } else { newest.revision };
         let now = Instant::now();
         Ok(Self {
             sources,
@@ -101,6 +102,7 @@ impl Scan {
             next: Some(key),
             range_end: prefix_end(&options.prefix),
             revision,
+            cluster_id: newest.cluster_id,
             is_unconfirmed,
             done: 0,
             total: None,
@@ -115,6 +117,11 @@ impl Scan {
     /// The revision that all keys are read at.
     pub fn revision(&self) -> i64 {
         self.revision
+    }
+
+    /// The cluster that is read.
+    pub fn cluster_id(&self) -> u64 {
+        self.cluster_id
     }
 
     /// The member that is read from; another takes its place when it is lost.
@@ -278,8 +285,8 @@ impl Scan {
     }
 }
 
-/// The newest revision, and whether only one member says so, as there is no quorum.
-async fn newest(session: &Session, key: &Bytes) -> Result<(i64, bool), Failure> {
+/// A header with the newest revision, and whether only one member says so, as there is no quorum.
+async fn newest(session: &Session, key: &Bytes) -> Result<(pb::ResponseHeader, bool), Failure> {
     // One key is asked for, as a range would be counted.
     let request = |serializable| pb::RangeRequest {
         key: key.clone(),
@@ -287,12 +294,12 @@ async fn newest(session: &Session, key: &Bytes) -> Result<(i64, bool), Failure> 
         serializable,
         ..pb::RangeRequest::default()
     };
-    let revision = |reply: pb::RangeResponse| reply.header.map_or(0, |header| header.revision);
+    let header = |reply: pb::RangeResponse| reply.header.unwrap_or_default();
     match session.read(&rpc::RANGE, request(false)).await {
-        Ok(reply) => Ok((revision(reply), false)),
+        Ok(reply) => Ok((header(reply), false)),
         Err(failure) => {
             let reply = session.read(&rpc::RANGE, request(true)).await.map_err(|_| failure)?;
-            Ok((revision(reply), true))
+            Ok((header(reply), true))
         }
     }
 }
@@ -301,7 +308,14 @@ async fn newest(session: &Session, key: &Bytes) -> Result<(i64, bool), Failure> 
 async fn sources(session: &Session) -> Vec<Source> {
     let asked = session.members().iter().map(|member| async move {
         let request = pb::StatusRequest {};
-        let status = member.call(&rpc::STATUS, request, session.timeout).await.ok()?;
+        let status = match member.call(&rpc::STATUS, request, session.timeout).await {
+            Ok(status) => status,
+            // It answers, if not to this user: keys may be what this user may read.
+            Err(error) if error.server_said().is_some() => {
+                return Some((1, Source { member: member.clone(), id: 0, role: "member" }));
+            }
+            Err(_) => return None,
+        };
         let id = status.header.map_or(0, |header| header.member_id);
         let (rank, role) = match () {
             () if status.is_learner => (2, "learner"),
@@ -313,9 +327,4 @@ async fn sources(session: &Session) -> Vec<Source> {
     let mut found: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
     found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, source)| source).collect()
-}
-
-/// Whether a member has not applied the revision yet.
-fn is_future(error: &Error) -> bool {
-    error.server_said().is_some_and(|(_, text)| text.contains("is a future revision"))
 }

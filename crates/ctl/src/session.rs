@@ -239,6 +239,11 @@ pub fn is_passing(error: &Error) -> bool {
     class || is_unreached(error)
 }
 
+/// Whether a member has not applied the revision yet that it is asked for.
+pub fn is_future(error: &Error) -> bool {
+    error.server_said().is_some_and(|(_, text)| text.contains("is a future revision"))
+}
+
 /// Whether no server has heard of the call.
 fn is_unreached(error: &Error) -> bool {
     error.is_unsent() && error.server_said().is_none()

@@ -193,5 +193,27 @@ mod tests {
         let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
         // etcdutl 3.6 for the same flags: 0x18d bytes, whose sum this is.
         assert_eq!((used, crc32c::of(&bytes[..used])), (0x18d, 0xFEDA_40DF));
+        reads_back(&bytes[..used.next_multiple_of(8)]);
+    }
+
+    /// Whole or cut off at its end a log is read; with a wrong bit it is not.
+    fn reads_back(bytes: &[u8]) {
+        let directory = tempfile::tempdir().unwrap();
+        let read = |bytes: &[u8]| {
+            std::fs::write(directory.path().join(SEGMENT_NAME), bytes).unwrap();
+            let mut kinds = Vec::new();
+            let read = crate::log::read(directory.path(), |record| {
+                kinds.push(record.kind);
+                Ok(())
+            });
+            read.map(|()| kinds).map_err(|error| error.to_string())
+        };
+        let kinds = [CRC, METADATA, SNAPSHOT, ENTRY, ENTRY, STATE, SNAPSHOT];
+        assert_eq!(read(bytes).unwrap(), kinds);
+        assert_eq!(read(&bytes[..bytes.len() - 9]).unwrap(), kinds[..6]);
+        let mut flipped = bytes.to_vec();
+        flipped[0xA0] ^= 1;
+        let error = read(&flipped).unwrap_err();
+        assert!(error.contains("its sum is wrong"), "{error}");
     }
 }

@@ -89,7 +89,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if let Some(note) = scan.note() {
         call.io.complain(note);
     }
-    let header = Header::new(cluster_id(&session).await?, scan.revision(), &prefix);
+    let header = Header::new(scan.cluster_id(), scan.revision(), &prefix);
     let copied = copy(call, &session, &mut scan, &header, &mut target).await;
     call.io.end_progress();
     let trailer = copied.map_err(|failure| match &path {
@@ -109,12 +109,6 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         _ => call.io.complain(&format!("{keys} keys of revision {revision} from {source}")),
     }
     Ok(())
-}
-
-async fn cluster_id(session: &Session) -> Result<u64, Failure> {
-    let request = pb::MemberListRequest { linearizable: false };
-    let reply = session.read(&rpc::MEMBER_LIST, request).await?;
-    Ok(reply.header.map_or(0, |header| header.cluster_id))
 }
 
 async fn copy(

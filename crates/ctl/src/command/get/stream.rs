@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use etcd::ErrorClass;
 use etcd::wire::etcdserverpb::RangeRequest;
-use etcd::{Error, ErrorClass};
 use tokio::time::{Instant, sleep};
 
 use super::paged::{after, print};
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::session::{Session, is_passing};
+use crate::session::{Session, is_future, is_passing};
 
 /// Rest before another member is asked.
 const REST: Duration = Duration::from_millis(100);
@@ -46,16 +46,10 @@ pub(super) async fn run(
         if error.class() == ErrorClass::Unsupported {
             return Ok(Some(request));
         }
-        if !is_retried(&error) || Instant::now() >= end {
+        if !(is_passing(&error) || is_future(&error)) || Instant::now() >= end {
             return Err(error.into());
         }
         sleep(REST).await;
     }
     Err(Failure::error("no endpoints are known"))
-}
-
-/// Whether another member, or the same one later, may go on.
-fn is_retried(error: &Error) -> bool {
-    let is_behind = error.server_said().is_some_and(|(_, text)| text.contains("future revision"));
-    is_passing(error) || is_behind
 }
