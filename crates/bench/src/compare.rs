@@ -83,7 +83,8 @@ impl Comparison {
 /// The figures that runs are compared by.
 const FIGURES: [&str; 4] = ["throughput", "p50", "p99", "p99.9"];
 
-fn figures(outcome: &Outcome) -> BTreeMap<&'static str, f64> {
+/// The figures of one run.
+pub(crate) fn figures(outcome: &Outcome) -> BTreeMap<&'static str, f64> {
     let latencies = outcome.latencies();
     let quantile = |q| latencies.quantile(q).unwrap_or_default().as_secs_f64();
     let mut figures = BTreeMap::from([
@@ -97,7 +98,8 @@ fn figures(outcome: &Outcome) -> BTreeMap<&'static str, f64> {
     figures
 }
 
-fn judged(a: &[BTreeMap<&str, f64>], b: &[BTreeMap<&str, f64>]) -> Vec<Figure> {
+/// The figures of two sides, judged.
+pub(crate) fn judged(a: &[BTreeMap<&str, f64>], b: &[BTreeMap<&str, f64>]) -> Vec<Figure> {
     let side = |runs: &[BTreeMap<&str, f64>], name: &str| -> Option<Vec<f64>> {
         let values: Option<Vec<f64>> = runs.iter().map(|run| run.get(name).copied()).collect();
         values.filter(|values| !values.is_empty())
@@ -127,7 +129,8 @@ fn judged(a: &[BTreeMap<&str, f64>], b: &[BTreeMap<&str, f64>]) -> Vec<Figure> {
     both.iter().zip(holm(&values)).map(figure).collect()
 }
 
-fn median(values: &[f64]) -> f64 {
+/// The middle value; 0 of none.
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

@@ -172,7 +172,7 @@ impl Ready {
     pub(crate) async fn drive(
         mut self,
         interrupt: &CancellationToken,
-        on_progress: &mut dyn FnMut(&Progress),
+        on_progress: &mut (dyn FnMut(&Progress) + Send),
     ) -> Measured {
         let spec = Arc::clone(&self.shared.job.ground.spec);
         let begin = Instant::now();

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrivals;
+pub mod change_points;
 pub mod compare;
 pub mod disk;
 mod engine;
@@ -25,6 +26,8 @@ mod sizes;
 pub mod spec;
 pub mod statistics;
 pub mod store;
+pub mod summary;
+pub mod trend;
 mod values;
 mod workload;
 

@@ -33,6 +33,15 @@ pub struct Outcome {
     pub id: String,
     /// When it began.
     pub started_at: Timestamp,
+    /// Who had it made.
+    #[serde(default)]
+    pub origin: Origin,
+    /// What the cluster is called here, where that is known.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// The cluster's own ID, hexadecimal, as its members tell it.
+    #[serde(default)]
+    pub cluster_id: Option<String>,
     /// What was done.
     pub spec: Spec,
     /// How it ended.
@@ -59,6 +68,19 @@ pub struct Outcome {
     pub environment: Environment,
     /// What else is to be known, such as keys that could not be removed.
     pub remarks: Vec<String>,
+}
+
+/// Who had a run made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody at a command line.
+    #[default]
+    Command,
+    /// A running monitor, by its schedule.
+    Schedule,
+    /// A running monitor that was asked through its API.
+    Request,
 }
 
 /// How a run ended.
@@ -200,6 +222,9 @@ impl Outcome {
             format: FORMAT,
             id,
             started_at,
+            origin: Origin::default(),
+            cluster: None,
+            cluster_id: None,
             spec: spec.clone(),
             ended,
             seconds,

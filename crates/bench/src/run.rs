@@ -51,7 +51,7 @@ impl Run {
         let targets = members::targets(&nodes, &spec.target)?;
         let all = nodes.iter().map(|node| node.member.endpoint().clone()).collect();
         let cluster = connector.cluster(all);
-        let objections = safety::objections(&nodes, &cluster, &spec.prefix).await?;
+        let objections = safety::objections(&nodes, &cluster, &spec).await?;
         if !objections.is_empty() && !force {
             return Err(Error::Unsafe(objections));
         }
@@ -102,6 +102,8 @@ impl Run {
         let removed = safety::remove(&self.cluster, &self.spec.prefix).await;
         let (measured, members) = made?;
         let mut outcome = Outcome::new(id, now, &self.spec, measured, members, environment);
+        outcome.cluster_id =
+            self.nodes.first().map(|node| node.status.header.cluster_id.to_string());
         outcome.remarks = self.overruled.iter().map(|what| format!("forced: {what}")).collect();
         if let Err(error) = removed {
             outcome.remarks.push(format!(

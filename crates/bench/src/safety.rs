@@ -12,11 +12,10 @@ use expfmt::{Format, Limits, Line};
 use crate::error::Error;
 use crate::keys::is_ours;
 use crate::members::Node;
+use crate::spec::Spec;
 
 /// Longest wait for one call.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// Share of the quota from which no load is made.
-const MAX_QUOTA_SHARE: f64 = 0.7;
 /// Keys that are looked at, or removed, at once.
 const PAGE_KEYS: i64 = 1_000;
 /// Most keys that are looked at before a run.
@@ -28,7 +27,7 @@ const MARKER: &str = ".etcd-monitor-bench";
 pub(crate) async fn objections(
     nodes: &[Node],
     cluster: &Cluster,
-    prefix: &str,
+    spec: &Spec,
 ) -> Result<Vec<String>, Error> {
     let mut reasons = Vec::new();
     if !nodes.iter().any(Node::is_leader) {
@@ -45,16 +44,26 @@ pub(crate) async fn objections(
             None => quota_of(node).await,
         };
         let Some(quota) = quota else { continue };
-        let share = node.status.db_size_bytes as f64 / quota as f64;
-        if share > MAX_QUOTA_SHARE {
+        let share = |bytes: u64| bytes as f64 / quota as f64;
+        let (now, then) = (node.status.db_size_bytes, spec.planned_bytes());
+        let most = spec.max_quota_ratio * 100.0;
+        if share(now) > spec.max_quota_ratio {
             reasons.push(format!(
-                "{} uses {:.0} % of its quota, and more than 70 % leaves no room",
+                "{} uses {:.0} % of its quota, and more than {most:.0} % leaves no room",
                 node.name,
-                share * 100.0
+                share(now) * 100.0
+            ));
+        } else if share(now + then) > spec.max_quota_ratio {
+            reasons.push(format!(
+                "{} would use up to {:.0} % of its quota with the {:.1} MB that are to be written, and \
+                 {most:.0} % is the limit",
+                node.name,
+                share(now + then) * 100.0,
+                then as f64 / 1e6
             ));
         }
     }
-    reasons.extend(strangers(cluster, prefix).await?);
+    reasons.extend(strangers(cluster, &spec.prefix).await?);
     Ok(reasons)
 }
 

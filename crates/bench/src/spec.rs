@@ -213,6 +213,8 @@ pub struct Spec {
     pub watchers: usize,
     /// Stop when nothing succeeds for so long.
     pub give_up_after: Duration,
+    /// Share of a member's quota, 0 to 1, that may be used when it is over.
+    pub max_quota_ratio: f64,
 }
 
 impl Default for Spec {
@@ -242,6 +244,7 @@ impl Default for Spec {
             txn_operations: 1,
             watchers: 100,
             give_up_after: Duration::from_secs(30),
+            max_quota_ratio: 0.7,
         }
     }
 }
@@ -310,6 +313,27 @@ impl Spec {
     pub fn key_space_bytes(&self) -> u64 {
         let one = self.prefix.len() + self.key_bytes + self.value_bytes.max_bytes + 100;
         self.keys * one as u64
+    }
+
+    /// Bytes that it adds to the database at most, about, where that is known before: every revision
+    /// takes its space until it is compacted. Of a closed loop over time, the key space only.
+    pub fn planned_bytes(&self) -> u64 {
+        let one = self.key_space_bytes() / self.keys.max(1);
+        let operations = match (self.length, &self.pace) {
+            (Length::Operations(total), _) => total as f64,
+            (Length::Time(time), Pace::Open { profile, .. }) => {
+                profile.rates().fold(0.0, f64::max) * time.as_secs_f64()
+            }
+            (Length::Time(_), Pace::Closed) => 0.0,
+        };
+        let writes = match self.kind {
+            Kind::Get | Kind::Range | Kind::Lease | Kind::Connect => 0.0,
+            Kind::Mixed | Kind::TxnMixed => 1.0 - self.read_ratio,
+            _ => 1.0,
+        };
+        let written = operations * writes * self.txn_operations as f64 * one as f64;
+        let filled = if self.kind.needs_keys() { self.key_space_bytes() } else { 0 };
+        filled.saturating_add(written as u64)
     }
 }
 

@@ -82,6 +82,12 @@ impl Store {
         serde_json::from_slice(&bytes).map_err(|source| Error::NoResult { path, source })
     }
 
+    /// Removes the result of a name.
+    pub fn remove(&self, id: &str) -> Result<(), Error> {
+        let path = self.path(id);
+        fs::remove_file(&path).map_err(|source| failed("remove", &path, source))
+    }
+
     /// Declares that later runs are to be compared with `runs`.
     pub fn set_baseline(&self, name: &str, runs: Vec<String>) -> Result<(), Error> {
         self.prepare()?;

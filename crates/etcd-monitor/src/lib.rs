@@ -11,6 +11,7 @@
 pub mod alerting;
 pub mod app;
 pub mod bench;
+pub mod benchmarks;
 pub mod capacity;
 pub mod cli;
 pub mod config;

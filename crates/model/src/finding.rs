@@ -134,6 +134,8 @@ catalogue! {
     GrpcErrors = "grpc_errors",
     /// Requests take long.
     SlowRequests = "slow_requests",
+    /// Benchmarks go worse than they did.
+    BenchmarkRegressed = "benchmark_regressed",
     // How members are run.
     /// Members run different minor versions.
     VersionSkew = "version_skew",

@@ -290,6 +290,7 @@ impl Watch {
             closed_at: self.record.clock().now(),
             members: self.targets.values().map(|target| target.observed(now)).collect(),
             consistency: Some(self.record.consistency()),
+            benchmark: self.record.benchmark(),
         };
         let slowest = self.record.slowest_probe();
         self.judge.declare(self.record.maintenance());

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::benchmark::Benchmark;
 use crate::changes;
 use crate::cluster::{self, Watch};
 use crate::config::ClusterConfig;
@@ -433,6 +434,16 @@ impl ClusterHandle {
     /// more: give it a deadline.
     pub async fn check_consistency(&self) -> Arc<Consistency> {
         self.record.check_consistency().await
+    }
+
+    /// What its benchmarks came to; `None` until somebody told.
+    pub fn benchmark(&self) -> Option<Arc<Benchmark>> {
+        self.record.benchmark()
+    }
+
+    /// Takes what its benchmarks came to; the next sweep judges it.
+    pub fn tell_benchmark(&self, known: Benchmark) {
+        self.record.set_benchmark(known);
     }
 
     /// How well its schedule is kept.

@@ -411,6 +411,9 @@ fn has_looked(picture: &Picture, finding: &Finding) -> bool {
         let is_comparable = picture.members.iter().filter(|member| member.is_listed).count() > 1;
         return known.conclusive.is_some() || !known.is_scheduled || !is_comparable;
     }
+    if finding.kind == FindingKind::BenchmarkRegressed {
+        return picture.sweep.benchmark.is_some();
+    }
     if basis(finding.kind) != Basis::Metrics {
         return true;
     }

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod advice;
+pub mod benchmark;
 mod changes;
 pub mod checks;
 pub mod chronicle;

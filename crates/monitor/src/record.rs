@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use etcd::{Endpoint, ErrorClass};
 use jiff::Timestamp;
 use model::clock::Clock;
@@ -16,6 +16,7 @@ use store::{Past, Records};
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
+use crate::benchmark::Benchmark;
 use crate::config::ClusterConfig;
 use crate::consistency::Consistency;
 use crate::event_log::EventLog;
@@ -45,6 +46,7 @@ pub(crate) struct Record {
     maintenance: ArcSwap<Vec<Maintenance>>,
     swept: watch::Sender<u64>,
     consistency: watch::Sender<Arc<Consistency>>,
+    benchmark: ArcSwapOption<Benchmark>,
     /// Somebody wants the members' data compared now.
     check_wanted: Notify,
 }
@@ -121,6 +123,7 @@ impl Record {
             maintenance: ArcSwap::default(),
             swept: watch::channel(0).0,
             consistency: watch::channel(known).0,
+            benchmark: ArcSwapOption::empty(),
             check_wanted: Notify::new(),
         }
     }
@@ -187,6 +190,14 @@ impl Record {
 
     pub(crate) fn consistency(&self) -> Arc<Consistency> {
         Arc::clone(&self.consistency.borrow())
+    }
+
+    pub(crate) fn benchmark(&self) -> Option<Arc<Benchmark>> {
+        self.benchmark.load_full()
+    }
+
+    pub(crate) fn set_benchmark(&self, known: Benchmark) {
+        self.benchmark.store(Some(Arc::new(known)));
     }
 
     /// Has the members' data compared as soon as may be, and waits for what comes of it.

@@ -11,6 +11,7 @@ use model::id::{ClusterId, MemberId};
 use model::maintenance::Maintenance;
 use store::Past;
 
+use crate::benchmark::Benchmark;
 use crate::chronicle::Chronicle;
 use crate::config::Thresholds;
 use crate::consistency::Consistency;
@@ -64,6 +65,8 @@ pub(crate) struct Scene {
     pub(crate) now: Timestamp,
     /// What is known of the equality of the members' data.
     pub(crate) consistency: Option<Consistency>,
+    /// What is known of its benchmarks.
+    pub(crate) benchmark: Option<Arc<Benchmark>>,
     judge: Judge,
     sweeps: u64,
     windows: BTreeMap<Endpoint, PageWindow>,
@@ -139,6 +142,7 @@ impl Scene {
             members,
             now: Timestamp::from_second(1_800_000_000).unwrap(),
             consistency: None,
+            benchmark: None,
             judge: Judge::new(brief, Past::default()),
             sweeps: 0,
             windows: BTreeMap::new(),
@@ -220,6 +224,7 @@ impl Scene {
             closed_at: started_at + SignedDuration::from_millis(5),
             members: self.says.iter().map(|says| self.member_sweep(says, started_at)).collect(),
             consistency: self.consistency.clone().map(Arc::new),
+            benchmark: self.benchmark.clone(),
         };
         self.now += SignedDuration::from_secs(2);
         self.judge.advance(sweep, None)

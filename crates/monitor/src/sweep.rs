@@ -6,6 +6,7 @@ use std::time::Duration;
 use etcd::{Alarm, Endpoint, Error, Header, MemberList, Status};
 use jiff::Timestamp;
 
+use crate::benchmark::Benchmark;
 use crate::consistency::Consistency;
 use crate::metrics::figures::Figures;
 use crate::scrape::Scrape;
@@ -153,4 +154,6 @@ pub struct Sweep {
     pub members: Vec<MemberSweep>,
     /// What is known of the equality of the members' data; `None` where nobody compares them.
     pub consistency: Option<Arc<Consistency>>,
+    /// What its benchmarks came to; `None` until that is known.
+    pub benchmark: Option<Arc<Benchmark>>,
 }

@@ -7,6 +7,7 @@
 
 mod alertmanager;
 mod alerts;
+pub mod benchmarks;
 mod changes;
 mod config;
 mod http_stats;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use alerts::Alerts;
+pub use benchmarks::Benchmarks;
 pub use config::{Config, QueryConfig};
 pub use problem::Problem;
 pub use state::{BuildInfo, State};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tsdb::Tsdb;
 
 use crate::alerts::Alerts;
+use crate::benchmarks::Benchmarks;
 use crate::config::QueryConfig;
 use crate::http_stats::HttpStats;
 use crate::problem::Problem;
@@ -37,6 +38,8 @@ pub struct State {
     pub history: Option<Tsdb>,
     /// Alerts and whom they are told; none where alerting is switched off.
     pub alerts: Alerts,
+    /// Benchmarks that are made and kept.
+    pub benchmarks: Benchmarks,
     /// The rules that are evaluated; empty where there are none.
     pub rules: Rules,
     /// What time it is.

@@ -27,6 +27,7 @@ pub(crate) fn state(history: Option<Tsdb>) -> State {
         fleet,
         history,
         alerts: Alerts::default(),
+        benchmarks: Benchmarks::default(),
         rules: rules::Rules::default(),
         clock,
         build,

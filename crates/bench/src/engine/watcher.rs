@@ -50,7 +50,7 @@ impl Watcher {
         }
     }
 
-    pub(super) fn look(&mut self, run: &Ready, on_progress: &mut dyn FnMut(&Progress)) {
+    pub(super) fn look(&mut self, run: &Ready, on_progress: &mut (dyn FnMut(&Progress) + Send)) {
         let now = Instant::now();
         self.second.clear();
         for shard in &run.shards {

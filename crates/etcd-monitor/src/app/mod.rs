@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::alerting::{Lateness, Service, Surroundings};
+use crate::benchmarks;
 use crate::cli::flags::RunFlags;
 use crate::cli::values::UserPassword;
 use crate::config::{Environment as _, Settings, SystemEnvironment, compose};
@@ -88,7 +89,8 @@ pub async fn run(mut flags: RunFlags) -> Result<(), Error> {
     fleet.apply(settings.clusters.clone());
     // After the clusters are known: what is known of others is over.
     alerting.feed(&stop).await;
-    let state = state(&fleet, history.as_ref(), alerts, rules, &clock, started_at);
+    let benchmarks = begin_benchmarks(&settings, &fleet, &tasks, &stop);
+    let state = state(&fleet, history.as_ref(), alerts, benchmarks, rules, &clock, started_at);
     tasks.spawn(server.serve(state, stop.clone()));
     if let Some(history) = &history {
         tasks.spawn(history.clone().tidy(Arc::clone(&clock), stop.clone()));
@@ -147,10 +149,26 @@ fn open_records(settings: &Settings, clock: &dyn Clock) -> Result<Option<Records
     Ok(records.transpose()?)
 }
 
+/// None where results cannot be kept.
+fn begin_benchmarks(
+    settings: &Settings,
+    fleet: &Fleet,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> server::Benchmarks {
+    let Some(data_dir) = &settings.data_dir else { return server::Benchmarks::default() };
+    let store = bench::store::Store::new(data_dir.join("bench"));
+    let (service, benchmarks) =
+        benchmarks::Service::new(settings.benchmark.clone(), fleet.clone(), store);
+    tasks.spawn(service.run(stop.clone()));
+    benchmarks
+}
+
 fn state(
     fleet: &Fleet,
     history: Option<&History>,
     alerts: server::Alerts,
+    benchmarks: server::Benchmarks,
     rules: Rules,
     clock: &Arc<dyn Clock>,
     started_at: Timestamp,
@@ -165,6 +183,7 @@ fn state(
         fleet: fleet.clone(),
         history: history.map(History::store),
         alerts,
+        benchmarks,
         rules,
         clock: Arc::clone(clock),
         build,

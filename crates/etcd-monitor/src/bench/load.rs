@@ -78,6 +78,7 @@ pub(super) fn spec(kind: Kind, flags: &LoadFlags) -> Result<Spec, Error> {
         txn_operations: flags.txn_ops,
         watchers: flags.watchers,
         give_up_after: flags.give_up_after,
+        max_quota_ratio: defaults.max_quota_ratio,
     };
     let mistakes = spec.validate();
     if mistakes.is_empty() { Ok(spec) } else { Err(Error::Flags(mistakes)) }

@@ -12,6 +12,7 @@ mod html;
 mod live;
 mod load;
 mod text;
+mod trend;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use crate::cli::flags::RunFlags;
 use crate::config::{Environment, compose, default_data_dir};
 use crate::error::Error as ProgramError;
 use error::Error;
+pub(crate) use text::short;
 
 /// Runs `command` and writes its answer to `out`.
 pub fn run(
@@ -73,6 +75,10 @@ pub fn run(
         BenchCommand::Compare { before, after, place } => {
             let store = store(&place, environment)?;
             return Ok(compare(&store, &before, &after, out)?);
+        }
+        BenchCommand::Trend(flags) => {
+            let store = store(&flags.place, environment)?;
+            return Ok(trend::run(&flags, store, out)?);
         }
         BenchCommand::Baseline(command) => return Ok(baseline(command, environment, out)?),
     };

@@ -240,7 +240,7 @@ fn told(latencies: &Latencies, quantile: f64) -> String {
 }
 
 /// Seconds with the unit that leaves three digits: `1.23 ms`.
-pub(super) fn short(seconds: f64) -> String {
+pub(crate) fn short(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),
         s if s >= 1e-3 => (s * 1e3, "ms"),

@@ -73,6 +73,9 @@ pub enum BenchCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Show like runs over time, and where their figures changed; exit code 1 when the newest are worse
+    #[command(visible_alias = "history")]
+    Trend(TrendFlags),
     /// Keep runs under a name, and compare later ones with them
     #[command(subcommand)]
     Baseline(BaselineCommand),
@@ -85,6 +88,25 @@ pub enum BenchCommand {
         #[command(flatten)]
         cluster: Box<WhichCluster>,
     },
+}
+
+/// Which runs, and how they are told.
+#[derive(Debug, Clone, Args)]
+pub struct TrendFlags {
+    /// Only those of the cluster of this name
+    pub cluster: Option<String>,
+    /// Only this kind of load: put, get, mixed and so on
+    #[arg(long, value_parser = kind)]
+    pub kind: Option<Kind>,
+    /// List every run, too
+    #[arg(long)]
+    pub runs: bool,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// What to do with a baseline.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{UserPassword, duration};
+use super::values::{UserPassword, duration, run_interval};
 use crate::logging::{Format, Level};
 
 /// What to watch, and how to run.
@@ -168,6 +168,19 @@ pub struct ProcessFlags {
     /// Where to keep data [default: $XDG_DATA_HOME/etcd-monitor, /var/lib/etcd-monitor for root]
     #[arg(long, env = "ETCD_MONITOR_DATA_DIR", value_name = "DIR", help_heading = "Service")]
     pub data_dir: Option<PathBuf>,
+    /// Give each cluster a small benchmark from time to time; it writes under
+    /// /etcd-monitor/scheduled-bench/
+    #[arg(long, env = "ETCD_MONITOR_BENCHMARK_ENABLED", help_heading = "Benchmark")]
+    pub benchmark_enabled: bool,
+    /// Time between two of them; 0s: only when the API is asked for one [default: 6h]
+    #[arg(
+        long,
+        env = "ETCD_MONITOR_BENCHMARK_INTERVAL",
+        value_name = "TIME",
+        value_parser = run_interval,
+        help_heading = "Benchmark"
+    )]
+    pub benchmark_interval: Option<Duration>,
     /// How much to log, on standard error [default: warn on a terminal, else info]
     #[arg(long, env = "ETCD_MONITOR_LOG_LEVEL", value_name = "LEVEL", help_heading = "Service")]
     pub log_level: Option<Level>,

@@ -8,6 +8,7 @@ use jiff::fmt::friendly::SpanParser;
 use jiff::{SpanRelativeTo, Timestamp};
 use model::secret::Secret;
 
+use crate::benchmarks::MIN_INTERVAL;
 use crate::query::request::Moment;
 
 /// A duration as people and Go write it: `500ms`, `2s`, `1m30s`.
@@ -16,6 +17,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     PARSER
         .parse_unsigned_duration(text)
         .map_err(|_| "give a number with a unit, such as 500ms, 2s or 1m30s".to_owned())
+}
+
+/// The time between two benchmarks: a minute or more, or 0.
+pub(super) fn run_interval(text: &str) -> Result<Duration, String> {
+    span(text)
+        .filter(|time| time.is_zero() || *time >= MIN_INTERVAL)
+        .ok_or_else(|| "give 1m or more, such as 6h or 1d, or 0s".to_owned())
 }
 
 /// A duration over 0 that may be as long as days and weeks, each of 24 hours: `15s`, `6h`, `1w2d`.

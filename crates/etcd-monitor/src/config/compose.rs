@@ -67,6 +67,8 @@ fn override_process(settings: &mut Settings, flags: &ProcessFlags) {
     set(&mut settings.server.port, flags.api_port);
     settings.log.level = flags.log_level.or(settings.log.level);
     set(&mut settings.log.format, flags.log_format);
+    settings.benchmark.enabled |= flags.benchmark_enabled;
+    set(&mut settings.benchmark.interval, flags.benchmark_interval);
     if flags.data_dir.is_some() {
         settings.data_dir.clone_from(&flags.data_dir);
     }

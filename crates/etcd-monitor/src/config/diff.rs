@@ -9,6 +9,7 @@ pub fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("log.format", old.log.format != new.log.format),
         ("history", old.history != new.history),
         ("records", old.records != new.records),
+        ("benchmark", old.benchmark != new.benchmark),
         ("data_dir", old.data_dir != new.data_dir),
     ];
     sections.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()

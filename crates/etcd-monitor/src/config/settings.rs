@@ -9,7 +9,7 @@ use monitor::config::ClusterConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{alerting, history, logging, records};
+use crate::{alerting, benchmarks, history, logging, records};
 
 /// The settings of a run; also the shape of the configuration file, apart from its `defaults`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub records: records::Config,
     /// What is alerted on, and whom alerts are told.
     pub alerts: alerting::Config,
+    /// Small benchmarks of the clusters, made from time to time; a change needs a restart.
+    pub benchmark: benchmarks::Config,
     /// Where to keep data; a change needs a restart. Default: `$XDG_DATA_HOME/etcd-monitor`, or
     /// `/var/lib/etcd-monitor` for root.
     pub data_dir: Option<PathBuf>,
@@ -56,6 +58,8 @@ impl Settings {
         errors.extend(self.server.validate().into_iter().map(|error| error.within("server")));
         errors.extend(self.history.validate().into_iter().map(|error| error.within("history")));
         errors.extend(self.records.validate().into_iter().map(|error| error.within("records")));
+        let benchmark = self.benchmark.validate();
+        errors.extend(benchmark.into_iter().map(|error| error.within("benchmark")));
         errors.extend(self.alerts.validate().into_iter().map(|error| error.within("alerts")));
         errors
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::Settings;
 use crate::alerting::{self, masked};
-use crate::history;
+use crate::{benchmarks, history};
 
 /// All settings, in the shape and order of the configuration file.
 #[derive(Debug, Serialize)]
@@ -27,6 +27,7 @@ pub struct ShownSettings<'a> {
     history: ShownHistory<'a>,
     records: ShownRecords,
     alerts: ShownAlerts<'a>,
+    benchmark: ShownBenchmark,
     data_dir: Option<&'a Path>,
 }
 
@@ -161,6 +162,18 @@ struct ShownAlerts<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct ShownBenchmark {
+    enabled: bool,
+    interval: ShownDuration,
+    kind: benchmarks::Load,
+    operations: u64,
+    rate: f64,
+    max_operations_per_day: u64,
+    max_quota_percent: u8,
+    keep: usize,
+}
+
+#[derive(Debug, Serialize)]
 struct ShownHeartbeat {
     url: &'static str,
     interval: ShownDuration,
@@ -186,7 +199,8 @@ impl Serialize for ShownDuration {
 
 impl<'a> From<&'a Settings> for ShownSettings<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let Settings { clusters, server, log, history, records, alerts, data_dir } = settings;
+        let Settings { clusters, server, log, history, records, alerts, benchmark, data_dir } =
+            settings;
         Self {
             clusters: clusters.iter().map(ShownCluster::from).collect(),
             server: ShownServer {
@@ -219,6 +233,16 @@ impl<'a> From<&'a Settings> for ShownSettings<'a> {
                 max_events: records.max_events,
             },
             alerts: ShownAlerts::from(alerts),
+            benchmark: ShownBenchmark {
+                enabled: benchmark.enabled,
+                interval: ShownDuration(benchmark.interval),
+                kind: benchmark.kind,
+                operations: benchmark.operations,
+                rate: benchmark.rate,
+                max_operations_per_day: benchmark.max_operations_per_day,
+                max_quota_percent: benchmark.max_quota_percent,
+                keep: benchmark.keep,
+            },
             data_dir: data_dir.as_deref(),
         }
     }

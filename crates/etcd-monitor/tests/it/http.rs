@@ -34,6 +34,21 @@ pub(crate) async fn get(authority: &str, path: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
+/// Sends a body as JSON, as a program on this machine does; the status and the body of the answer.
+pub(crate) async fn send(authority: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut connection = TcpStream::connect(authority).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
 /// The answer, which must be good.
 pub(crate) async fn get_json(authority: &str, path: &str) -> Value {
     let (status, body) = get(authority, path).await;

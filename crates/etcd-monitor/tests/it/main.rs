@@ -9,6 +9,7 @@
 
 mod alerts;
 mod bench;
+mod benchmarks;
 mod config_files;
 mod data;
 mod diagnose;

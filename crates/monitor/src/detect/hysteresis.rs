@@ -27,7 +27,7 @@ pub enum Basis {
     Metrics,
     /// Something that happened at one moment, and is told for as long as its clearing takes.
     Moment,
-    /// A comparison of the members' data.
+    /// A comparison of the members' data, or of benchmarks.
     Comparison,
     /// The monitor itself.
     Own,
@@ -105,9 +105,11 @@ pub fn basis(kind: FindingKind) -> Basis {
         Kind::LeaderUniquenessViolated | Kind::LeaderFlapping | Kind::IndexWentBack => {
             Basis::Moment
         }
-        Kind::HashMismatch | Kind::ConsistencyCheckStale | Kind::BigValue | Kind::HotPrefix => {
-            Basis::Comparison
-        }
+        Kind::HashMismatch
+        | Kind::ConsistencyCheckStale
+        | Kind::BigValue
+        | Kind::HotPrefix
+        | Kind::BenchmarkRegressed => Basis::Comparison,
         Kind::MonitorBlind | Kind::StoragePaused | Kind::StorageDamaged => Basis::Own,
     }
 }
@@ -188,6 +190,7 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         | Kind::ConsistencyCheckStale
         | Kind::BigValue
         | Kind::HotPrefix
+        | Kind::BenchmarkRegressed
         | Kind::Nospace
         | Kind::CorruptAlarm
         | Kind::StoragePaused

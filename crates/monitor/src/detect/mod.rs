@@ -9,6 +9,7 @@
 mod addresses;
 mod answers;
 mod auth_off;
+mod benchmark_regressed;
 mod cert_expiry;
 mod clock_skew;
 mod cluster_size;
@@ -138,6 +139,7 @@ pub const DETECTORS: &[Detector] = &[
     watch_slow::detect,
     grpc_errors::detect,
     slow_requests::detect,
+    benchmark_regressed::detect,
     version_skew::detect,
     version_cve::detect,
     flags_differ::detect,

@@ -138,6 +138,7 @@ fn judge_after(past: Past, sweeps: &[[Says; 3]]) -> (Verdict, Vec<String>) {
         let started_at = at(number);
         let sweep = Sweep {
             consistency: None,
+            benchmark: None,
             number: number as u64,
             started_at,
             closed_at: started_at + SignedDuration::from_millis(5),

@@ -9,12 +9,14 @@
 //! - `/api/v1/findings`, `/api/v1/events`, `/api/v1/stream`
 //! - `/api/v1/alerts`, below it `history`, `notifications`, `{fingerprint}` and its
 //!   `acknowledgement`; `/api/v1/silences`, `/api/v1/receivers`
+//! - `/api/v1/benchmarks`, below it `{id}` and `running`
 //! - `/api/openapi.json`, `/api/docs`
 //! - what [`crate::prometheus`] and [`crate::alertmanager`] list
 
 mod advice;
 mod alert_history;
 mod alerts;
+mod benchmarks;
 mod capacity;
 mod changes;
 mod clusters;
@@ -87,6 +89,9 @@ fn limited() -> OpenApiRouter<Shared> {
         .routes(routes!(silences::expire))
         .routes(routes!(receivers::list))
         .routes(routes!(receivers::test))
+        .routes(routes!(benchmarks::list, benchmarks::start))
+        .routes(routes!(benchmarks::running, benchmarks::stop))
+        .routes(routes!(benchmarks::one))
         .routes(routes!(events::of_cluster))
         .routes(routes!(events::all))
         .routes(routes!(metrics::current))

@@ -7,6 +7,7 @@
 pub(crate) mod advice;
 pub(crate) mod alert;
 pub(crate) mod alert_history;
+pub(crate) mod benchmark;
 pub(crate) mod capacity;
 pub(crate) mod cluster;
 pub(crate) mod event;
