@@ -34,6 +34,15 @@ impl Profile {
         [from, to].into_iter()
     }
 
+    /// Its rates for people: `300`, or `100 to 300`.
+    pub fn told(&self) -> String {
+        let [from, to] = [0.0, f64::INFINITY].map(|at| {
+            let rate = format!("{:.1}", self.rate_at(at));
+            rate.strip_suffix(".0").map_or(rate.clone(), str::to_owned)
+        });
+        if from == to { from } else { format!("{from} to {to}") }
+    }
+
     /// Operations per second at `at` seconds after the start.
     pub fn rate_at(&self, at: f64) -> f64 {
         match self {
@@ -130,6 +139,8 @@ mod tests {
             [0.0, 3.0, 3.4, 6.0, 7.0, 9.9, 20.0].map(|at| ramp(3).rate_at(at)).into();
         assert_eq!(rates, [100.0, 100.0, 200.0, 200.0, 300.0, 300.0, 300.0]);
         assert_eq!(ramp(1).rate_at(9.0), 100.0);
+        assert_eq!(ramp(0).told(), "100 to 300");
+        assert_eq!(Profile::Steady { rate: 101.4868 }.told(), "101.5");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whether a disk is fit for etcd: writes as its log does, and times each fdatasync.
 
+mod commits;
 mod facts;
 
 use std::fs::File;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::commits::{COMMIT_READY, Mix, PAGE_BYTES, PAGES};
 pub use self::facts::Facts;
 use crate::latency::Latencies;
 
@@ -35,6 +37,8 @@ pub struct Report {
     pub took: Duration,
     /// How long each fdatasync took.
     pub syncs: Latencies,
+    /// What commits of the database took beside the log; `None` when it was interrupted before.
+    pub mix: Option<Mix>,
     /// Whether it was interrupted before the end.
     pub is_partial: bool,
 }
@@ -123,7 +127,7 @@ pub fn check(
     let facts = Facts::of(directory);
     let mut scratch = Scratch::new(directory, &facts).map_err(failed("make a file"))?;
     let file = scratch.file();
-    reserve(file).map_err(failed("reserve space"))?;
+    reserve(file, SIZE_BYTES).map_err(failed("reserve space"))?;
     file.sync_all().map_err(failed("sync a file"))?;
     let mut block = vec![0; BLOCK_BYTES];
     fastrand::Rng::with_seed(1).fill(&mut block);
@@ -139,13 +143,23 @@ pub fn check(
         file.sync_data().map_err(failed("sync a file"))?;
         syncs.record(begin.elapsed());
         if write % 128 == 0 {
-            told(write as f64 / writes as f64);
+            told(write as f64 / writes as f64 / 2.0);
         }
     }
     let took = start.elapsed();
     let bytes = syncs.count() * BLOCK_BYTES as u64;
-    let is_partial = syncs.count() < writes;
-    Ok(Report { directory: directory.to_owned(), facts, bytes, took, syncs, is_partial })
+    let mut is_partial = syncs.count() < writes;
+    let mut mix = None;
+    if !is_partial {
+        let mut database = Scratch::new(directory, &facts).map_err(failed("make a file"))?;
+        reserve(database.file(), commits::FILE_BYTES).map_err(failed("reserve space"))?;
+        database.file().sync_all().map_err(failed("sync a file"))?;
+        let told = &mut |share: f64| told(0.5 + share / 2.0);
+        let made = commits::run(database.file(), scratch.file(), interrupt, told);
+        mix = Some(made.map_err(failed("write"))?);
+        is_partial = interrupt.is_cancelled();
+    }
+    Ok(Report { directory: directory.to_owned(), facts, bytes, took, syncs, mix, is_partial })
 }
 
 #[cfg(unix)]
@@ -153,7 +167,7 @@ fn room(directory: &Path) -> Result<(), Error> {
     let Ok(space) = rustix::fs::statvfs(directory) else { return Ok(()) };
     let free_bytes = space.f_bavail * space.f_frsize;
     // A disk that is full to the last byte helps nobody on it.
-    let needed_bytes = SIZE_BYTES * 2;
+    let needed_bytes = SIZE_BYTES * 2 + commits::FILE_BYTES;
     if free_bytes < needed_bytes {
         return Err(Error::NoSpace { path: directory.to_owned(), free_bytes, needed_bytes });
     }
@@ -166,14 +180,14 @@ fn room(_directory: &Path) -> Result<(), Error> {
 }
 
 /// Reserves the space, as etcd does for its log, so that a sync need not write the file's length.
-fn reserve(file: &File) -> io::Result<()> {
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, SIZE_BYTES) {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
         // Some file systems cannot; the length is all that there is then.
         Err(rustix::io::Errno::OPNOTSUPP) | Ok(()) => {}
         Err(error) => return Err(error.into()),
     }
-    file.set_len(SIZE_BYTES)
+    file.set_len(bytes)
 }
 
 impl Report {
@@ -202,6 +216,10 @@ impl Report {
         if self.facts.is_rotational == Some(true) {
             advice.push("the disk says that it rotates, which virtual disks often say wrongly: if it does, use a solid-state disk".to_owned());
         }
+        let commit = self.mix.as_ref().and_then(|mix| mix.commits.quantile(0.99));
+        if commit.is_some_and(|p99| p99 > COMMIT_READY) {
+            advice.push("commits of the database take over 25 ms (p99) beside the log: put the log on a disk of its own with --wal-dir, or use a faster one".to_owned());
+        }
         if matches!(verdict, Verdict::Warning | Verdict::Unfit) {
             advice.push("give etcd a disk of its own, at least for --wal-dir, and look who else writes to this one".to_owned());
             advice.push(
@@ -219,7 +237,7 @@ mod tests {
 
     fn report(syncs: Latencies, facts: Facts) -> Report {
         let took = Duration::from_secs(1);
-        Report { directory: "/".into(), facts, bytes: 0, took, syncs, is_partial: false }
+        Report { directory: "/".into(), facts, bytes: 0, took, syncs, mix: None, is_partial: false }
     }
 
     #[test]
@@ -235,6 +253,34 @@ mod tests {
         let rotating = Facts { is_rotational: Some(true), ..Facts::default() };
         let advice = report(Latencies::default(), rotating).verdict().1;
         assert!(advice[0].contains("rotates"), "{advice:?}");
+    }
+
+    #[test]
+    fn slow_commits_are_told_and_change_no_verdict() {
+        let mut mix = Mix::default();
+        mix.commits.record(Duration::from_millis(40));
+        let mut syncs = Latencies::default();
+        syncs.record(Duration::from_millis(1));
+        let slow = Report { mix: Some(mix), ..report(syncs, Facts::default()) };
+        let (verdict, advice) = slow.verdict();
+        assert_eq!(verdict, Verdict::Ready);
+        assert!(advice[0].contains("commits of the database"), "{advice:?}");
+    }
+
+    #[test]
+    fn commits_are_made_beside_the_log() {
+        let [database, log] = [(), ()].map(|()| tempfile::tempfile().unwrap());
+        let interrupt = CancellationToken::new();
+        let mut told = 0;
+        let mix = commits::run(&database, &log, &interrupt, &mut |_| {
+            told += 1;
+            if told == 2 {
+                interrupt.cancel();
+            }
+        });
+        let mix = mix.unwrap();
+        assert_eq!(mix.commits.count(), 17);
+        assert!(mix.log_syncs.count() > 0, "{mix:?}");
     }
 
     #[test]

@@ -208,7 +208,9 @@ impl Ready {
         }
         let ended = Instant::now();
         let cpu = cpu_time().saturating_sub(cpu_before);
-        self.receive_the_rest(spec.timeout).await;
+        if !is_interrupted {
+            self.receive_the_rest(spec.timeout + spec.time_to_live()).await;
+        }
         self.shared.finish.cancel();
         let threads = std::mem::take(&mut self.threads);
         let count = threads.len();

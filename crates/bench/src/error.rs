@@ -9,6 +9,18 @@ pub enum Error {
     /// No member answers as a benchmark needs it.
     #[error("cannot prepare the benchmark")]
     Etcd(#[from] etcd::Error),
+    /// The user has not the rights that a benchmark needs.
+    #[error(
+        "the user may not read and write keys under {prefix:?}; give it a role with that right \
+         (etcdctl role grant-permission ROLE --prefix=true readwrite {prefix}), or give another --prefix"
+    )]
+    NoRights {
+        /// Where it was to read and write.
+        prefix: String,
+        /// What the member said.
+        #[source]
+        source: etcd::Error,
+    },
     /// Nobody of that name to send load to.
     #[error("no member is called {wanted:?}; there are: {}", known.join(", "))]
     NoMember {
@@ -43,10 +55,30 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A file does not hold what was recorded of a cluster.
+    #[error("cannot replay {}: {why}", path.display())]
+    NoPattern {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// No result of that name is kept.
     #[error("no result is called {0:?}; `bench list` shows those that are kept")]
     Unknown(String),
     /// The system refuses what every benchmark needs.
     #[error("cannot {0}")]
     System(&'static str, #[source] io::Error),
+}
+
+impl Error {
+    /// The same, with what is missing where a user lacks a right on keys under `prefix`.
+    pub(crate) fn about(self, prefix: &str) -> Self {
+        match self {
+            Self::Etcd(source) if source.class() == etcd::ErrorClass::PermissionDenied => {
+                Self::NoRights { prefix: prefix.to_owned(), source }
+            }
+            other => other,
+        }
+    }
 }

@@ -133,6 +133,9 @@ pub struct MemberWindow {
     pub leader_changes: Option<u64>,
     /// Processor time, seconds.
     pub cpu_seconds: Option<f64>,
+    /// Bytes that it sent to clients.
+    #[serde(default)]
+    pub client_sent_bytes: Option<u64>,
     /// Memory after, bytes.
     pub resident_bytes: Option<u64>,
 }
@@ -202,6 +205,7 @@ fn window(node: &Node, before: &Seen, after: &Seen) -> MemberWindow {
     window.failed_proposals = count("etcd_server_proposals_failed_total");
     window.leader_changes = count("etcd_server_leader_changes_seen_total");
     window.cpu_seconds = grown("process_cpu_seconds_total");
+    window.client_sent_bytes = count("etcd_network_client_grpc_sent_bytes_total");
     window.resident_bytes =
         new.values.get("process_resident_memory_bytes").map(|bytes| *bytes as u64);
     window

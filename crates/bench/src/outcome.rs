@@ -10,7 +10,7 @@ use crate::engine::{Measured, Point as EnginePoint};
 use crate::latency::Latencies;
 use crate::members::MemberWindow;
 use crate::spec::{Pace, Spec};
-use crate::workload::kinds;
+use crate::workload::{is_event, kinds};
 
 pub use crate::engine::Point;
 pub use crate::members::MemberWindow as Member;
@@ -257,13 +257,13 @@ impl Outcome {
 
     /// The operations, without the events that watchers receive.
     pub fn primary(&self) -> impl Iterator<Item = &Operation> {
-        self.operations.iter().filter(|operation| operation.name != "event")
+        self.operations.iter().filter(|operation| !is_event(&operation.name))
     }
 
     /// The latencies of all operations; of the events where the run is about them.
     pub fn latencies(&self) -> Latencies {
         let mut all = Latencies::default();
-        let events = self.operations.iter().find(|operation| operation.name == "event");
+        let events = self.operations.iter().find(|operation| is_event(&operation.name));
         match events {
             Some(events) => all.add(&events.latencies),
             None => self.primary().for_each(|operation| all.add(&operation.latencies)),

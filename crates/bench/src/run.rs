@@ -51,7 +51,8 @@ impl Run {
         let targets = members::targets(&nodes, &spec.target)?;
         let all = nodes.iter().map(|node| node.member.endpoint().clone()).collect();
         let cluster = connector.cluster(all);
-        let objections = safety::objections(&nodes, &cluster, &spec).await?;
+        let looked = safety::objections(&nodes, &cluster, &spec).await;
+        let objections = looked.map_err(|error| error.about(&spec.prefix))?;
         if !objections.is_empty() && !force {
             return Err(Error::Unsafe(objections));
         }
@@ -64,9 +65,7 @@ impl Run {
         let pace = match &self.spec.pace {
             Pace::Closed => format!("{clients} clients in a closed loop"),
             Pace::Open { profile, .. } => {
-                let rates: Vec<_> = profile.rates().map(|rate| rate.to_string()).collect();
-                let (from, to) = (&rates[0], &rates[1]);
-                let rate = if from == to { from.clone() } else { format!("{from} to {to}") };
+                let rate = profile.told();
                 format!("{rate} operations/s in an open loop, at most {clients} under way")
             }
         };
@@ -97,7 +96,9 @@ impl Run {
     ) -> Result<Outcome, Error> {
         let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), self.spec.kind.as_str());
         let environment = Environment::of_this_machine(program);
-        safety::mark(&self.cluster, &self.spec.prefix, &format!("{program} bench {id}")).await?;
+        let marker = format!("{program} bench {id}");
+        let marked = safety::mark(&self.cluster, &self.spec.prefix, &marker).await;
+        marked.map_err(|error| error.about(&self.spec.prefix))?;
         let made = self.load(interrupt, on_progress).await;
         let removed = safety::remove(&self.cluster, &self.spec.prefix).await;
         let (measured, members) = made?;

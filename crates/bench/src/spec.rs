@@ -6,6 +6,7 @@ use model::config_error::ConfigError;
 use serde::{Deserialize, Serialize};
 
 use crate::arrivals::{Profile, Spacing};
+use crate::pattern::Pattern;
 pub use crate::sizes::Sizes;
 
 /// Where keys are written, unless told otherwise.
@@ -18,6 +19,10 @@ const MAX_KEYS: u64 = 100_000_000;
 const MAX_TXN_OPS: usize = 128;
 /// Most clients, and most watchers: each has memory of its own.
 const MAX_CLIENTS: usize = 100_000;
+/// Shortest and longest lives of leases whose end is timed. An election timeout of 1 s, the default, makes
+/// 2 s the least that etcd gives.
+const MIN_EXPIRE: Duration = Duration::from_secs(2);
+const MAX_EXPIRE: Duration = Duration::from_hours(1);
 /// Highest rate, operations per second.
 const MAX_RATE: f64 = 10_000_000.0;
 
@@ -51,11 +56,15 @@ pub enum Kind {
     Lock,
     /// Open connections.
     Connect,
+    /// Grant leases with a key each, and time how late the server ends them.
+    LeaseExpiry,
+    /// Do what was recorded of another cluster.
+    Mirror,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
+    /// All that need nothing recorded.
+    pub const ALL: [Self; 14] = [
         Self::Put,
         Self::Get,
         Self::Range,
@@ -69,6 +78,7 @@ impl Kind {
         Self::Lease,
         Self::Lock,
         Self::Connect,
+        Self::LeaseExpiry,
     ];
 
     /// As the command line spells it.
@@ -87,16 +97,21 @@ impl Kind {
             Self::Lease => "lease",
             Self::Lock => "lock",
             Self::Connect => "connect",
+            Self::LeaseExpiry => "lease-expiry",
+            Self::Mirror => "mirror",
         }
     }
 
     /// Whether its keys must be there before it begins.
     pub(crate) fn needs_keys(self) -> bool {
-        matches!(self, Self::Get | Self::Range | Self::Mixed | Self::TxnMixed | Self::Stm)
+        matches!(
+            self,
+            Self::Get | Self::Range | Self::Mixed | Self::TxnMixed | Self::Stm | Self::Mirror
+        )
     }
 
     pub(crate) fn watches(self) -> bool {
-        matches!(self, Self::Watch | Self::WatchLatency)
+        matches!(self, Self::Watch | Self::WatchLatency | Self::LeaseExpiry)
     }
 }
 
@@ -211,6 +226,11 @@ pub struct Spec {
     pub txn_operations: usize,
     /// Watchers, spread over the keys.
     pub watchers: usize,
+    /// How long leases live whose end is timed; whole seconds.
+    pub expire: Option<Duration>,
+    /// What is replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
     /// Stop when nothing succeeds for so long.
     pub give_up_after: Duration,
     /// Share of a member's quota, 0 to 1, that may be used when it is over.
@@ -243,6 +263,8 @@ impl Default for Spec {
             range_keys: 100,
             txn_operations: 1,
             watchers: 100,
+            expire: None,
+            pattern: None,
             give_up_after: Duration::from_secs(30),
             max_quota_ratio: 0.7,
         }
@@ -287,6 +309,11 @@ impl Spec {
         let most = MAX_TXN_OPS.min(usize::try_from(self.keys).unwrap_or(MAX_TXN_OPS));
         let operations = format!("give 1 to {most}: etcd takes 128, each of another key");
         check(within(self.txn_operations, most), "--txn-ops", &operations);
+        let ttl = self.expire.unwrap_or(MIN_EXPIRE);
+        let is_well = (MIN_EXPIRE..=MAX_EXPIRE).contains(&ttl) && ttl.subsec_nanos() == 0;
+        check(is_well, "--expire", "give whole seconds from 2s, the least that etcd takes, to 1h");
+        let has_pattern = self.pattern.is_some() || self.kind != Kind::Mirror;
+        check(has_pattern, "mirror", "needs a file that `bench record` made; see `bench replay`");
         check(within(self.watchers, MAX_CLIENTS), "--watchers", "give 1 to 100000");
         if let Pace::Open { profile, .. } = &self.pace {
             let is_well = profile.rates().all(|rate| rate > 0.0 && rate <= MAX_RATE);
@@ -296,6 +323,14 @@ impl Spec {
             check(needs, "--ramp-to", "needs --duration: a ramp has an end");
         }
         errors
+    }
+
+    /// How long leases live whose end is timed.
+    pub(crate) fn time_to_live(&self) -> Duration {
+        match self.kind {
+            Kind::LeaseExpiry => self.expire.unwrap_or(MIN_EXPIRE),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Connections that are made to `targets` members.
@@ -329,6 +364,11 @@ impl Spec {
         let writes = match self.kind {
             Kind::Get | Kind::Range | Kind::Lease | Kind::Connect => 0.0,
             Kind::Mixed | Kind::TxnMixed => 1.0 - self.read_ratio,
+            Kind::Mirror => self.pattern.as_ref().map_or(1.0, |pattern| {
+                let rates = pattern.rates;
+                let writes = rates.put + rates.delete + rates.txn * pattern.txn_write_ratio;
+                writes / rates.total().max(f64::EPSILON)
+            }),
             _ => 1.0,
         };
         let written = operations * writes * self.txn_operations as f64 * one as f64;

@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+use std::sync::Arc;
+
+use crate::pattern::Pattern;
 use crate::spec::{Content, Sizes, Spec};
 
 /// Different values of the largest size that the pool holds.
@@ -14,6 +17,8 @@ const TEXT: &[u8] = b"{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"settings\
 pub(crate) struct Values {
     pool: Bytes,
     sizes: Sizes,
+    /// Where sizes were recorded.
+    pattern: Option<Arc<Pattern>>,
 }
 
 impl Values {
@@ -27,11 +32,18 @@ impl Values {
             }
             Content::Compressible => TEXT.iter().copied().cycle().take(length).collect(),
         };
-        Self { pool: pool.into(), sizes: spec.value_bytes }
+        Self {
+            pool: pool.into(),
+            sizes: spec.value_bytes,
+            pattern: spec.pattern.clone().map(Arc::new),
+        }
     }
 
     pub(crate) fn make(&self, random: &mut fastrand::Rng) -> Bytes {
-        let length = self.sizes.pick(random);
+        let length = match &self.pattern {
+            Some(pattern) => pattern.pick_value_bytes(random).min(self.sizes.max_bytes),
+            None => self.sizes.pick(random),
+        };
         let start = random.usize(..=self.pool.len() - length);
         self.pool.slice(start..start + length)
     }

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::link::{Link, Seat};
 use crate::pacer::Pacer;
 use crate::record::{Fault, NOT_SENT, Shard, Timing};
-use crate::spec::Pace;
-use crate::workload::{Client, watch};
+use crate::spec::{Kind, Pace};
+use crate::workload::{Client, expiry, watch};
 
 /// How long a client rests after a call that certainly was not sent: nobody is helped by more.
 const REST: Duration = Duration::from_millis(20);
@@ -83,6 +83,13 @@ impl Thread {
         let opened = links.iter().map(|link| link.member.members(false, patience));
         join_all(opened).await.into_iter().try_for_each(|opened| opened.map(drop))?;
         if self.shared.spec().kind.watches() {
+            if self.shared.spec().kind == Kind::LeaseExpiry {
+                if self.index == 0 {
+                    let seat = self.seat(&links, 0, 0);
+                    expiry::begin(&job.ground, seat, self.shared.finish.clone()).await?;
+                }
+                return Ok(links);
+            }
             let watchers = (self.index..self.shared.spec().watchers).step_by(self.count);
             let begun = watchers.enumerate().map(|(place, number)| {
                 let seat = self.seat(&links, place, number as u64);

@@ -11,7 +11,7 @@ use super::{Measured, Point, Progress, Ready, TICK};
 use crate::latency::Latencies;
 use crate::record::{Counts, Method, Shard, Timing};
 use crate::spec::{Length, Spec};
-use crate::workload::kinds;
+use crate::workload::{is_event, kinds};
 
 /// Points of a time line; of a longer run, neighbours are put together.
 const MAX_POINTS: usize = 3_600;
@@ -45,7 +45,7 @@ impl Watcher {
             last_look: timing.measure,
             last_success: timing.begin,
             // Events of watchers are no operations.
-            primary: names.iter().filter(|name| **name != "event").count(),
+            primary: names.iter().filter(|name| !is_event(name)).count(),
             stopped: None,
         }
     }

@@ -1,9 +1,11 @@
 //! The kinds of load: what one client does again and again.
 
 mod connect;
+pub(crate) mod expiry;
 mod keyed;
 mod lease;
 mod lock;
+mod mirror;
 mod stm;
 mod txn;
 pub(crate) mod watch;
@@ -14,6 +16,7 @@ use futures::future::BoxFuture;
 
 use crate::keys::Keys;
 use crate::link::Seat;
+use crate::pattern::Pattern;
 use crate::record::Fault;
 use crate::spec::{Kind, Spec};
 use crate::values::Values;
@@ -54,7 +57,14 @@ pub(crate) fn kinds(kind: Kind) -> &'static [&'static str] {
         Kind::Lease => &["grant", "keepalive", "revoke"],
         Kind::Lock => &["acquire", "release"],
         Kind::Connect => &["connect"],
+        Kind::LeaseExpiry => &["grant", "expiry"],
+        Kind::Mirror => &["get", "put", "delete", "txn", "grant", "keepalive"],
     }
+}
+
+/// Whether it is something that watchers receive, and no operation.
+pub(crate) fn is_event(name: &str) -> bool {
+    matches!(name, "event" | "expiry")
 }
 
 /// What all clients of a run share.
@@ -63,11 +73,17 @@ pub(crate) struct Ground {
     pub(crate) spec: Arc<Spec>,
     pub(crate) keys: Keys,
     pub(crate) values: Values,
+    pub(crate) pattern: Option<Arc<Pattern>>,
 }
 
 impl Ground {
     pub(crate) fn new(spec: &Spec) -> Self {
-        Self { spec: Arc::new(spec.clone()), keys: Keys::new(spec), values: Values::new(spec) }
+        Self {
+            spec: Arc::new(spec.clone()),
+            keys: Keys::new(spec),
+            values: Values::new(spec),
+            pattern: spec.pattern.clone().map(Arc::new),
+        }
     }
 
     /// A client in `seat`.
@@ -83,6 +99,11 @@ impl Ground {
             Kind::Lease => Box::new(lease::Lease::new(seat)),
             Kind::Lock => Box::new(lock::Lock::new(ground, seat)),
             Kind::Connect => Box::new(connect::Connect::new(seat)),
+            Kind::LeaseExpiry => Box::new(expiry::Granter::new(ground, seat)),
+            Kind::Mirror => {
+                let pattern = self.pattern.clone().expect("invariant: validated with its kind");
+                Box::new(mirror::Mirror::new(ground, pattern, seat))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod fio;
 mod honesty;
+mod mirror;
 mod safety;
 mod workloads;
 

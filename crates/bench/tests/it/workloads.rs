@@ -49,6 +49,13 @@ async fn every_kind_of_load_is_counted_as_the_members_count_it(version: EtcdVers
             let median = events.latencies.quantile(0.5).unwrap();
             assert!(median > Duration::from_micros(20), "{median:?}");
         }
+        if kind == Kind::LeaseExpiry {
+            let expiries = &outcome.operations[1];
+            // Those that were granted while it warmed up end too.
+            assert!(expiries.succeeded >= 1_500, "{context}");
+            let median = expiries.latencies.quantile(0.5).unwrap();
+            assert!(median < Duration::from_secs(10), "{median:?}");
+        }
         assert_eq!(keys_left(&cluster).await, 0, "{context}");
         assert!(outcome.remarks.is_empty(), "{:?}", outcome.remarks);
     }

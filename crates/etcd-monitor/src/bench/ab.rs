@@ -7,6 +7,7 @@ use ::bench::outcome::Ended;
 use jiff::Timestamp;
 
 use super::error::Error;
+use super::load::Manner;
 use super::{compare, load, reach, store, with_runtime};
 use crate::cli::bench::{AbFlags, LoadFlags};
 use crate::config::Environment;
@@ -24,25 +25,46 @@ pub(super) fn run(
     let store = store(&flags.load.place, environment)?;
     store.prepare().map_err(Error::from)?;
     let mut names = [Vec::new(), Vec::new()];
-    with_runtime(async |interrupt| {
+    let is_partial = with_runtime(async |interrupt| {
         let (quiet, force) = (flags.load.quiet, flags.load.force);
-        for side in order(flags.pairs) {
+        for (number, side) in order(flags.pairs).enumerate() {
             let (client, endpoints) = reach(&sides[side].cluster, environment, now).await?;
             let spec = specs[side].clone();
             let stop = interrupt.clone();
-            let made = load::once(spec, client, &endpoints, force, quiet, now, stop).await;
-            let mut outcome: Outcome = made?;
+            // What is about to happen is told in full when a side comes first.
+            let heading = format!(
+                "run {} of {}, {} side",
+                number + 1,
+                flags.pairs * 2,
+                ["first", "second"][side]
+            );
+            let is_known = !names[side].is_empty();
+            let heading = is_known.then_some(heading.as_str());
+            let manner = Manner { is_quiet: quiet, heading };
+            let made = load::once(spec, client, &endpoints, force, manner, now, stop).await;
+            let has_both = names.iter().all(|of_side| !of_side.is_empty());
+            let mut outcome: Outcome = match made {
+                Err(_) if interrupt.is_cancelled() && has_both => return Ok(true),
+                made => made?,
+            };
             store.keep(&mut outcome).map_err(Error::from)?;
             match outcome.ended {
                 Ended::Complete => {}
+                // What was made before is compared all the same.
+                Ended::Interrupted if has_both => return Ok(true),
                 Ended::Interrupted => return Err(Error::Interrupted.into()),
                 Ended::Stopped(reason) => return Err(Error::Stopped(reason).into()),
             }
             names[side].push(outcome.id);
         }
-        Ok(())
+        Ok(false)
     })?;
-    Ok(compare(&store, &names[0], &names[1], out)?)
+    let compared = compare(&store, &names[0], &names[1], out);
+    if is_partial {
+        super::write(out, "PARTIAL: interrupted before all runs were made\n")?;
+        return Err(Error::Interrupted.into());
+    }
+    Ok(compared?)
 }
 
 /// Which side comes when: the first, the second, the second, the first, and so on, so that neither is

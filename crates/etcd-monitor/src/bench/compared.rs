@@ -55,6 +55,6 @@ fn verdict(figure: &Figure) -> String {
         Verdict::NoneLargerThan(share) => {
             format!("no difference larger than {:.1} % seen", share * 100.0)
         }
-        Verdict::TooFewRuns => "none: five runs a side are needed".to_owned(),
+        Verdict::TooFewRuns => "too few runs (5 a side)".to_owned(),
     }
 }

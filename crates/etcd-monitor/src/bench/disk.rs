@@ -68,6 +68,22 @@ fn as_text(report: &Report, verdict: Verdict, advice: &[String]) -> String {
         disk::BLOCK_BYTES
     );
     line("speed", Some(speed));
+    let told = |latencies: &::bench::latency::Latencies| {
+        let quantiles = TOLD.iter().filter_map(|(name, quantile)| {
+            let latency = latencies.quantile(*quantile)?;
+            Some(format!("{name} {}", short(latency.as_secs_f64())))
+        });
+        quantiles.collect::<Vec<_>>().join("  ")
+    };
+    if let Some(mix) = &report.mix {
+        let what = format!(
+            "({} commits of {} pages; up to 25 ms is fit)",
+            mix.commits.count(),
+            disk::PAGES
+        );
+        line("commit", Some(format!("{}  {what}", told(&mix.commits))));
+        line("log beside", Some(told(&mix.log_syncs)));
+    }
     let mount = facts.file_system.as_ref().map(|kind| {
         let or = |value: &Option<String>| value.clone().unwrap_or_default();
         format!(
@@ -92,10 +108,13 @@ fn as_text(report: &Report, verdict: Verdict, advice: &[String]) -> String {
 }
 
 fn as_json(report: &Report, verdict: Verdict, advice: &[String]) -> Value {
-    let quantiles = TOLD.iter().map(|(name, quantile)| {
-        let latency = report.syncs.quantile(*quantile).map(|latency| latency.as_secs_f64());
-        ((*name).to_owned(), json!(latency))
-    });
+    let quantiles = |latencies: &::bench::latency::Latencies| {
+        let each = TOLD.iter().map(|(name, quantile)| {
+            let latency = latencies.quantile(*quantile).map(|latency| latency.as_secs_f64());
+            ((*name).to_owned(), json!(latency))
+        });
+        each.collect::<serde_json::Map<_, _>>()
+    };
     let facts = &report.facts;
     json!({
         "verdict": match verdict {
@@ -105,7 +124,10 @@ fn as_json(report: &Report, verdict: Verdict, advice: &[String]) -> Value {
             Verdict::Memory => "memory",
         },
         "directory": report.directory.display().to_string(),
-        "fdatasync_seconds": quantiles.collect::<serde_json::Map<_, _>>(),
+        "fdatasync_seconds": quantiles(&report.syncs),
+        "commit_seconds": report.mix.as_ref().map(|mix| quantiles(&mix.commits)),
+        "commits": report.mix.as_ref().map(|mix| mix.commits.count()),
+        "fdatasync_beside_commits_seconds": report.mix.as_ref().map(|mix| quantiles(&mix.log_syncs)),
         "writes_per_second": report.writes_per_second(),
         "bytes": report.bytes,
         "seconds": report.took.as_secs_f64(),

@@ -70,7 +70,9 @@ impl Error {
             Self::Bench(Inner::Etcd(_) | Inner::NoLeader | Inner::System(..)) | Self::Dns(_) => {
                 exit_code::CONNECT
             }
-            Self::Bench(Inner::Unsafe(_)) | Self::Stopped(_) | Self::Unwell(_) => exit_code::FAILED,
+            Self::Bench(Inner::Unsafe(_) | Inner::NoRights { .. })
+            | Self::Stopped(_)
+            | Self::Unwell(_) => exit_code::FAILED,
             Self::Write { .. } | Self::Disk(::bench::disk::Error::Io { .. }) => exit_code::CONNECT,
             Self::Bench(_)
             | Self::Disk(_)

@@ -10,6 +10,7 @@ use ::bench::spec::{Pace, Spec};
 use jiff::Timestamp;
 
 use super::error::Error;
+use super::load::Manner;
 use super::text::short;
 use super::{load, reach, with_runtime, write};
 use crate::cli::bench::FindMaxFlags;
@@ -36,15 +37,27 @@ pub(super) fn run(
     let mut grid =
         Grid::new(vec![Align::Right, Align::Right, Align::Right, Align::Right, Align::Left]);
     grid.add(["RATE", "REACHED", "P99", "FAILED", ""].map(str::to_owned));
-    let tries = with_runtime(async |interrupt| {
+    let (tries, is_partial) = with_runtime(async |interrupt| {
         let (client, endpoints) = reach(&load_flags.cluster, environment, now).await?;
         let mut tries = Vec::new();
         while let Some(rate) = search.next_rate() {
             let spec = at_rate(&spec, rate);
             let (force, quiet) = (load_flags.force, load_flags.quiet);
             let client = client.clone();
-            let outcome =
-                load::once(spec, client, &endpoints, force, quiet, now, interrupt.clone()).await?;
+            let heading = format!("try {}: {rate:.0}/s", tries.len() + 1);
+            let heading = (!tries.is_empty()).then_some(heading.as_str());
+            let manner = Manner { is_quiet: quiet, heading };
+            let made =
+                load::once(spec, client, &endpoints, force, manner, now, interrupt.clone()).await;
+            let outcome = match made {
+                // What was found before is not lost by it.
+                Err(_) | Ok(Outcome { ended: Ended::Interrupted, .. })
+                    if interrupt.is_cancelled() && !tries.is_empty() =>
+                {
+                    return Ok((tries, true));
+                }
+                made => made?,
+            };
             if outcome.ended == Ended::Interrupted {
                 return Err(Error::Interrupted.into());
             }
@@ -52,7 +65,7 @@ pub(super) fn run(
             search.note(trouble.is_none());
             tries.push((rate, outcome, trouble));
         }
-        Ok(tries)
+        Ok((tries, false))
     })?;
     for (rate, outcome, trouble) in &tries {
         let p99 = outcome.latencies().quantile(0.99).unwrap_or_default();
@@ -66,10 +79,17 @@ pub(super) fn run(
     }
     let found = search.found();
     let last = match found {
+        _ if is_partial => match found {
+            Some(rate) => format!("PARTIAL: interrupted; as wanted so far: {rate:.0}/s"),
+            None => "PARTIAL: interrupted; no rate was as wanted so far".to_owned(),
+        },
         Some(rate) => format!("highest rate with p99 of at most {:?}: {rate:.0}/s", flags.p99),
         None => format!("at no rate was p99 at most {:?}", flags.p99),
     };
     write(out, &format!("{}\n\n{last}\n", grid.lines().join("\n")))?;
+    if is_partial {
+        return Err(Error::Interrupted.into());
+    }
     if found.is_none() {
         return Err(Error::Unwell("no rate was found").into());
     }
@@ -89,15 +109,24 @@ fn trouble(outcome: &Outcome, rate: f64, flags: &FindMaxFlags) -> Option<String>
     let p99 = outcome.latencies().quantile(0.99).unwrap_or_default();
     if let Ended::Stopped(reason) = &outcome.ended {
         Some(reason.clone())
-    } else if let Some(limit) = &outcome.generator.limit {
-        Some(limit.clone())
     } else if outcome.failed() > 0 {
         Some("operations failed".to_owned())
-    } else if p99 > flags.p99 {
-        Some("latency too high".to_owned())
-    } else if outcome.throughput < rate * REACHED {
-        Some("rate not reached".to_owned())
     } else {
-        None
+        let what = if p99 > flags.p99 {
+            "latency too high"
+        } else if is_short_of(outcome, rate) {
+            "rate not reached"
+        } else {
+            // Latencies count from the intended start: what is met although this program was late is met.
+            return None;
+        };
+        Some(outcome.generator.limit.clone().unwrap_or_else(|| what.to_owned()))
     }
+}
+
+/// Whether fewer operations succeeded than the rate asks for, and than chance explains.
+fn is_short_of(outcome: &Outcome, rate: f64) -> bool {
+    let expected = rate * outcome.seconds;
+    let done = outcome.throughput * outcome.seconds;
+    done == 0.0 || done < expected * REACHED - 3.0 * expected.sqrt()
 }

@@ -42,7 +42,8 @@ pub(super) fn spec(kind: Kind, flags: &LoadFlags) -> Result<Spec, Error> {
         (None, _) => Profile::Steady { rate },
     };
     // A rate that nobody gave is that of watch-latency: it is about waiting, not about load.
-    let rate = flags.rate.or((kind == Kind::WatchLatency).then_some(100.0));
+    let rate =
+        flags.rate.or(matches!(kind, Kind::WatchLatency | Kind::LeaseExpiry).then_some(100.0));
     let is_open = rate.is_some();
     let watches = matches!(kind, Kind::Watch | Kind::WatchLatency);
     let spec = Spec {
@@ -77,9 +78,16 @@ pub(super) fn spec(kind: Kind, flags: &LoadFlags) -> Result<Spec, Error> {
         range_keys: flags.range_keys,
         txn_operations: flags.txn_ops,
         watchers: flags.watchers,
+        expire: None,
+        pattern: None,
         give_up_after: flags.give_up_after,
         max_quota_ratio: defaults.max_quota_ratio,
     };
+    if kind == Kind::Mirror { Ok(spec) } else { checked(spec) }
+}
+
+/// The same, or every mistake in it.
+pub(super) fn checked(spec: Spec) -> Result<Spec, Error> {
     let mistakes = spec.validate();
     if mistakes.is_empty() { Ok(spec) } else { Err(Error::Flags(mistakes)) }
 }
@@ -92,19 +100,28 @@ pub(super) fn objectives(path: Option<&Path>) -> Result<Option<Objectives>, Erro
     serde_saphyr::from_str(&text).map(Some).map_err(|error| unusable(error.to_string()))
 }
 
+/// How a run is shown while it is under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner<'a> {
+    /// Not at all.
+    pub(super) is_quiet: bool,
+    /// What is said first, in place of all that is about to happen.
+    pub(super) heading: Option<&'a str>,
+}
+
 /// Announces a run, makes it, and shows how it goes.
 pub(super) async fn once(
     spec: Spec,
     client: ClientConfig,
     endpoints: &[Endpoint],
     force: bool,
-    quiet: bool,
+    manner: Manner<'_>,
     now: Timestamp,
     interrupt: CancellationToken,
 ) -> Result<Outcome, ProgramError> {
     let run = Run::check(spec, client, endpoints, force).await.map_err(Error::from)?;
-    let mut live = Live::new(quiet);
-    live.say(&run.announcement());
+    let mut live = Live::new(manner.is_quiet);
+    live.say(&manner.heading.map_or_else(|| run.announcement(), str::to_owned));
     let program = format!("etcd-monitor {}", *VERSION);
     let outcome = run.make(now, &program, &interrupt, &mut |progress| live.show(progress)).await;
     live.end();

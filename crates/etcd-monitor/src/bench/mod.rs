@@ -11,6 +11,7 @@ mod find_max;
 mod html;
 mod live;
 mod load;
+mod mirror;
 mod text;
 mod trend;
 
@@ -32,13 +33,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Cli;
 use crate::cli::bench::{
-    BaselineCommand, BenchCommand, CheckCommand, Form, LoadFlags, Output, Place, SeedKind,
-    WhichCluster,
+    BaselineCommand, BenchCommand, CheckCommand, Form, LeaseFlags, LoadFlags, Output, Place,
+    SeedKind, WhichCluster,
 };
 use crate::cli::flags::RunFlags;
 use crate::config::{Environment, compose, default_data_dir};
 use crate::error::Error as ProgramError;
 use error::Error;
+use load::Manner;
 pub(crate) use text::short;
 
 /// Runs `command` and writes its answer to `out`.
@@ -59,9 +61,11 @@ pub fn run(
         BenchCommand::Delete(flags) => (Kind::Delete, flags),
         BenchCommand::Watch(flags) => (Kind::Watch, flags),
         BenchCommand::WatchLatency(flags) => (Kind::WatchLatency, flags),
-        BenchCommand::Lease(flags) => (Kind::Lease, flags),
         BenchCommand::Lock(flags) => (Kind::Lock, flags),
         BenchCommand::Connect(flags) => (Kind::Connect, flags),
+        BenchCommand::Lease(flags) => return lease(&flags, environment, now, out),
+        BenchCommand::Record(flags) => return mirror::record(&flags, environment, now, out),
+        BenchCommand::Replay(flags) => return mirror::replay(&flags, environment, now, out),
         BenchCommand::FindMax(flags) => return find_max::run(&flags, environment, now, out),
         BenchCommand::Ab(flags) => return ab::run(&flags, environment, now, out),
         BenchCommand::Clean { prefix, cluster } => {
@@ -82,11 +86,21 @@ pub fn run(
         }
         BenchCommand::Baseline(command) => return Ok(baseline(command, environment, out)?),
     };
-    let objectives = load::objectives(flags.slo.as_deref())?;
-    let where_to = store(&flags.place, environment)?;
-    where_to.prepare().map_err(Error::from)?;
-    let outcome = measure(kind, &flags, environment, now)?;
-    finish(outcome, &where_to, &flags.form, objectives.as_ref(), out)
+    let spec = load::spec(kind, &flags)?;
+    measure(spec, &flags, environment, now, out)
+}
+
+fn lease(
+    flags: &LeaseFlags,
+    environment: &dyn Environment,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<(), ProgramError> {
+    let kind = if flags.expire.is_some() { Kind::LeaseExpiry } else { Kind::Lease };
+    let mut spec = load::spec(kind, &flags.load)?;
+    spec.expire = flags.expire;
+    let spec = load::checked(spec)?;
+    measure(spec, &flags.load, environment, now, out)
 }
 
 /// Makes the benchmark of `--run-benchmark`.
@@ -109,7 +123,8 @@ pub fn run_seed(
     let cluster = WhichCluster { config: cli.run.config, only: None, flags: cli.run.cluster };
     let outcome = with_runtime(async |interrupt| {
         let (client, endpoints) = reach(&cluster, environment, now).await?;
-        load::once(spec, client, &endpoints, false, false, now, interrupt).await
+        let manner = Manner { is_quiet: false, heading: None };
+        load::once(spec, client, &endpoints, false, manner, now, interrupt).await
     })?;
     finish(outcome, &where_to, &Form::default(), None, out)
 }
@@ -120,17 +135,23 @@ pub fn check(command: CheckCommand, out: &mut dyn Write) -> Result<(), ProgramEr
     Ok(disk::run(&directory, json, out)?)
 }
 
+/// Makes a run, keeps it and shows it.
 fn measure(
-    kind: Kind,
+    spec: Spec,
     flags: &LoadFlags,
     environment: &dyn Environment,
     now: Timestamp,
-) -> Result<Outcome, ProgramError> {
-    let spec = load::spec(kind, flags)?;
-    with_runtime(async |interrupt| {
+    out: &mut dyn Write,
+) -> Result<(), ProgramError> {
+    let objectives = load::objectives(flags.slo.as_deref())?;
+    let where_to = store(&flags.place, environment)?;
+    where_to.prepare().map_err(Error::from)?;
+    let outcome = with_runtime(async |interrupt| {
         let (client, endpoints) = reach(&flags.cluster, environment, now).await?;
-        load::once(spec, client, &endpoints, flags.force, flags.quiet, now, interrupt).await
-    })
+        let manner = Manner { is_quiet: flags.quiet, heading: None };
+        load::once(spec, client, &endpoints, flags.force, manner, now, interrupt).await
+    })?;
+    finish(outcome, &where_to, &flags.form, objectives.as_ref(), out)
 }
 
 /// Runs `work` until it is done; the token is cancelled at the first Ctrl-C, and the second ends it.

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use ::bench::Outcome;
 use ::bench::latency::{Latencies, TOLD};
-use ::bench::outcome::{Ended, Member};
-use ::bench::spec::Pace;
+use ::bench::outcome::{Ended, Member, Operation};
+use ::bench::spec::{Kind, Pace};
 
 use crate::query::grid::{Align, Grid};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Width of the longest bar of a histogram.
 const BAR_WIDTH: usize = 40;
+/// Columns of what is no table.
+const PROSE: usize = 80;
 /// Most bars of a time line.
 const COLUMNS: usize = 60;
 
@@ -33,7 +35,11 @@ pub(super) fn render(outcome: &Outcome) -> String {
     let names = TOLD.iter().map(|(name, _)| name.to_uppercase());
     let heads = ["OPERATION", "DONE", "EACH SECOND"].map(str::to_owned).into_iter();
     grid.add(heads.chain(names).chain(["TIMEOUTS".to_owned()]));
-    for operation in &outcome.operations {
+    // A replay knows more kinds than were recorded.
+    let is_told = |operation: &&Operation| {
+        outcome.spec.kind != Kind::Mirror || operation.succeeded + operation.timeouts > 0
+    };
+    for operation in outcome.operations.iter().filter(is_told) {
         let quantiles = TOLD.iter().map(|(_, quantile)| told(&operation.latencies, *quantile));
         let front = [
             operation.name.clone(),
@@ -43,13 +49,13 @@ pub(super) fn render(outcome: &Outcome) -> String {
         grid.add(front.into_iter().chain(quantiles).chain([operation.timeouts.to_string()]));
     }
     text += &(grid.lines().join("\n") + "\n");
-    text += "Latencies are exact to 0.1 %, timeouts included; ";
-    text += match outcome.spec.pace {
+    let how = match outcome.spec.pace {
         Pace::Closed => {
-            "closed loop: a client waits for each answer, so that what etcd could not take was not asked\n"
+            "closed loop: a client waits for each answer, so that what etcd could not take was not asked"
         }
-        Pace::Open { .. } => "open loop: from the moment that an operation was to begin\n",
+        Pace::Open { .. } => "open loop: from the moment that an operation was to begin",
     };
+    text += &prose(&format!("Latencies are exact to 0.1 %, timeouts included; {how}"));
     errors(&mut text, outcome);
     let rates: Vec<f64> = outcome.points.iter().map(|p| p.succeeded as f64 / p.seconds).collect();
     if rates.len() > 1 {
@@ -62,7 +68,7 @@ pub(super) fn render(outcome: &Outcome) -> String {
     members(&mut text, &outcome.members);
     generator(&mut text, outcome);
     for remark in &outcome.remarks {
-        let _ = writeln!(text, "note: {remark}");
+        text += &prose(&format!("note: {remark}"));
     }
     text
 }
@@ -72,9 +78,7 @@ fn headline(outcome: &Outcome) -> String {
     let pace = match &spec.pace {
         Pace::Closed => format!("{} clients, closed loop", spec.clients),
         Pace::Open { profile, .. } => {
-            let rates: Vec<String> = profile.rates().map(|rate| rate.to_string()).collect();
-            let rate = if rates[0] == rates[1] { rates[0].clone() } else { rates.join(" to ") };
-            format!("{rate}/s, open loop")
+            format!("{}/s, open loop", profile.told())
         }
     };
     format!(
@@ -183,9 +187,8 @@ fn generator(text: &mut String, outcome: &Outcome) {
     let generator = &outcome.generator;
     let done: u64 = outcome.primary().map(|operation| operation.succeeded).sum();
     let micros = generator.cpu_seconds * 1e6 / done.max(1) as f64;
-    let _ = writeln!(
-        text,
-        "\nclient: {} threads, {micros:.0} µs of processor time for each operation; {} on {}, {} cores{}",
+    let client = format!(
+        "client: {} threads, {micros:.0} µs of processor time for each operation; {} on {}, {} cores{}",
         generator.threads,
         outcome.environment.program,
         outcome.environment.processor.as_deref().unwrap_or("an unknown processor"),
@@ -195,6 +198,8 @@ fn generator(text: &mut String, outcome: &Outcome) {
             .load
             .map_or(String::new(), |load| format!(", load {load} at the start")),
     );
+    *text += "\n";
+    *text += &prose(&client);
     if let Some(late) = generator.lateness.quantile(0.99) {
         let _ = writeln!(
             text,
@@ -204,8 +209,13 @@ fn generator(text: &mut String, outcome: &Outcome) {
         );
     }
     if let Some(limit) = &generator.limit {
-        let _ = writeln!(text, "WARNING: {limit}");
+        *text += &prose(&format!("WARNING: {limit}"));
     }
+}
+
+/// A sentence, in lines that a terminal need not wrap, with an end.
+fn prose(text: &str) -> String {
+    textwrap::fill(text, PROSE) + "\n"
 }
 
 /// Results as a table, one line each.

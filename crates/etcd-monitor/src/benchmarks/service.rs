@@ -154,7 +154,8 @@ impl Service {
         }
         self.benchmarks.show_schedule(schedule);
         if let (Some((_, place)), None) = (first, &self.current) {
-            self.begin(&clusters[place], self.config.clone(), Origin::Schedule, now, None);
+            let config = self.config.clone();
+            self.begin(&clusters[place], &config, Origin::Schedule, now, None);
         }
     }
 
@@ -187,7 +188,7 @@ impl Service {
             return;
         };
         let now = self.fleet.clock().now();
-        self.begin(&cluster, wanted, Origin::Request, now, Some(reply));
+        self.begin(&cluster, &wanted, Origin::Request, now, Some(reply));
     }
 
     /// The configuration with what is asked for in its place.
@@ -226,7 +227,7 @@ impl Service {
     fn begin(
         &mut self,
         cluster: &ClusterHandle,
-        config: Config,
+        config: &Config,
         origin: Origin,
         now: Timestamp,
         reply: Option<oneshot::Sender<Result<Running, Refusal>>>,

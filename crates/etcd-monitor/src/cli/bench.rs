@@ -1,4 +1,4 @@
-//! The flags of `bench`, of `check`, and of the benchmark that `--run-benchmark` makes.
+//! The flags of `bench`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench::spec::{DEFAULT_PREFIX, Kind, Sizes, Target};
 use clap::{Args, Subcommand, ValueEnum};
 
+pub use super::check::{CheckCommand, SeedFlags, SeedKind};
 use super::flags::ClusterFlags;
 use super::values::{duration, step};
 
@@ -33,12 +34,16 @@ pub enum BenchCommand {
     Watch(Box<LoadFlags>),
     /// Write keys at a rate, and time from the sending of each to its receipt by each watcher
     WatchLatency(Box<LoadFlags>),
-    /// Grant, keep alive and revoke leases
-    Lease(Box<LoadFlags>),
+    /// Grant, keep alive and revoke leases; with --expire, time how late the server ends them
+    Lease(Box<LeaseFlags>),
     /// Take locks and give them back
     Lock(Box<LoadFlags>),
     /// Open connections and ask over each once
     Connect(Box<LoadFlags>),
+    /// Record what clients do to a cluster: rates, sizes, the shape of the key space; no keys, no values
+    Record(Box<RecordFlags>),
+    /// Do the same to a cluster as was recorded, in an open loop
+    Replay(Box<ReplayFlags>),
     /// Find the highest rate at which latency is as wanted
     FindMax(Box<FindMaxFlags>),
     /// Make runs of two clusters, targets or settings in turn, and compare them
@@ -326,6 +331,47 @@ pub struct LoadFlags {
     pub cluster: WhichCluster,
 }
 
+/// What to do with leases.
+#[derive(Debug, Clone, Args)]
+pub struct LeaseFlags {
+    /// Grant leases that live so long, nobody keeps them, and time how late each ends; whole seconds
+    #[arg(long, value_name = "TIME", value_parser = step)]
+    pub expire: Option<Duration>,
+    /// The load; with --expire, --rate is 100 where it is not given.
+    #[command(flatten)]
+    pub load: LoadFlags,
+}
+
+/// What to record.
+#[derive(Debug, Clone, Args)]
+pub struct RecordFlags {
+    /// Where to write it (JSON)
+    pub file: PathBuf,
+    /// For how long
+    #[arg(long = "for", value_name = "TIME", value_parser = step, default_value = "1m")]
+    pub time: Duration,
+    /// Only keys that begin like this; rates are those of all
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: WhichCluster,
+}
+
+/// What to replay, and how.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayFlags {
+    /// What `bench record` wrote
+    pub file: PathBuf,
+    /// So many times as fast as it was
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub speed: f64,
+    /// The load; rate, sizes and the kinds of operations are those that were recorded, --keys is at most
+    /// 10000 where it is not given.
+    #[command(flatten)]
+    pub load: LoadFlags,
+}
+
 /// What to find, and with which load.
 #[derive(Debug, Clone, Args)]
 pub struct FindMaxFlags {
@@ -382,61 +428,6 @@ fn kind(text: &str) -> Result<Kind, String> {
     let known = Kind::ALL.map(Kind::as_str).join(", ");
     let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
     found.ok_or_else(|| format!("give one of {known}"))
-}
-
-/// What to check.
-#[derive(Debug, Clone, Subcommand)]
-pub enum CheckCommand {
-    /// Say whether a disk is fit for etcd: writes 22 MB as etcd's log does, and times each fdatasync
-    Disk {
-        /// The directory that etcd's data is in, or is to be in; its files are left alone
-        directory: PathBuf,
-        /// For programs
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// The kind of a benchmark without a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SeedKind {
-    /// Write keys
-    Write,
-    /// Read keys
-    Read,
-    /// 70 % reads, 30 % writes
-    Mixed,
-}
-
-/// A benchmark without a command.
-#[derive(Debug, Clone, Args)]
-pub struct SeedFlags {
-    /// Make one benchmark and end; `etcd-monitor bench` can do more
-    #[arg(
-        long,
-        env = "ETCD_MONITOR_RUN_BENCHMARK",
-        conflicts_with = "demo",
-        help_heading = "Benchmark"
-    )]
-    pub run_benchmark: bool,
-    /// What it does
-    #[arg(
-        long,
-        env = "ETCD_MONITOR_BENCHMARK_TYPE",
-        value_name = "TYPE",
-        default_value = "mixed",
-        help_heading = "Benchmark"
-    )]
-    pub benchmark_type: SeedKind,
-    /// How many operations
-    #[arg(
-        long,
-        env = "ETCD_MONITOR_BENCHMARK_OPS",
-        value_name = "N",
-        default_value_t = 10_000,
-        help_heading = "Benchmark"
-    )]
-    pub benchmark_ops: u64,
 }
 
 const EXAMPLES: &str = "\

@@ -11,6 +11,7 @@ use crate::version::VERSION;
 pub mod alert;
 pub mod bench;
 pub mod capacity;
+pub mod check;
 pub mod commands;
 pub mod ctl;
 pub mod data;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use testbed::{Cluster, EtcdVersion};
+use testbed::{Cluster, EtcdVersion, Login, Security};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::timeout;
 
@@ -114,6 +114,88 @@ async fn a_disk_is_checked_and_left_as_it_was() {
     let is_fit = told["verdict"] == "ready" || told["verdict"] == "warning";
     assert_eq!(checked.code, i32::from(!is_fit), "{}{}", checked.out, checked.err);
     assert!(told["fdatasync_seconds"]["p99"].as_f64().unwrap() > 0.0, "{told}");
+    assert!(told["commit_seconds"]["p99"].as_f64().unwrap() > 0.0, "{told}");
+    assert!(told["commits"].as_u64().unwrap() > 0, "{told}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     assert_eq!(run(&["check", "disk", "/nowhere"]).await.code, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sides_are_compared_rates_found_and_loads_replayed_with_tls_and_passwords() {
+    let Some(version) = EtcdVersion::available().pop() else { return };
+    let cluster =
+        Cluster::builder(version).members(1).security(Security::TlsAuth).start().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let data = file("data");
+    let certs = cluster.certs().unwrap();
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let endpoint = cluster.member(0).client_url().clone();
+    let shared = [
+        "--endpoints".to_owned(),
+        endpoint,
+        "--cacert".to_owned(),
+        path(certs.ca_file()),
+        "--cert".to_owned(),
+        path(&certs.client().cert_file),
+        "--key".to_owned(),
+        path(&certs.client().key_file),
+    ];
+    let as_user = |name: &str, login: Login| {
+        let password = login.auth().password.unwrap().expose().clone();
+        std::fs::write(file(name), password).unwrap();
+        let user = ["--user".to_owned(), name.to_owned(), "--password-file".to_owned(), file(name)];
+        [&shared[..], &user[..]].concat()
+    };
+    let root = as_user("root", Login::Root);
+    let root: Vec<&str> = root.iter().map(String::as_str).collect();
+    let place = ["--data-dir", data.as_str(), "--quiet", "--warm-up", "10ms"];
+
+    let ab = ["bench", "ab", "put", "--pairs", "5", "--total", "60", "--b-value-size", "400000"];
+    let compared = run(&[&ab[..], &place, &root].concat()).await;
+    assert!(compared.out.starts_with("5 runs before, 5 after"), "{}{}", compared.out, compared.err);
+    assert!(compared.out.contains("note: size of values differs"), "{}", compared.out);
+    assert!(compared.out.contains("WORSE") && compared.code == 1, "{}", compared.out);
+
+    let find = ["bench", "find-max", "get", "--p99", "2s", "--rate", "200", "--duration", "300ms"];
+    let found = run(&[&find[..], &["--keys", "10"], &place, &root].concat()).await;
+    assert_eq!(found.code, 0, "{}{}", found.out, found.err);
+    assert!(found.out.contains("highest rate with p99 of at most 2s: "), "{}", found.out);
+
+    let monitor = as_user("monitor", Login::Monitor);
+    let monitor: Vec<&str> = monitor.iter().map(String::as_str).collect();
+    let refused = run(&[&["bench", "put", "--total", "10"][..], &place, &monitor].concat()).await;
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    let told = "may not read and write keys under \"/etcd-monitor/bench/\"";
+    assert!(refused.err.contains(told), "{}", refused.err);
+
+    // What one run does is recorded, and done again.
+    let load = file("load.json");
+    let record = ["bench", "record", &load, "--for", "1s"];
+    let busy = ["bench", "put", "--rate", "100", "--duration", "5s", "--value-size", "77"];
+    let (busy, recorded) = ([&busy[..], &place, &root].concat(), [&record[..], &root].concat());
+    let delayed = async {
+        let begun = testbed::wait_until("a key", WITHIN, async || {
+            let all =
+                etcd::GetRequest { count_only: true, ..etcd::GetRequest::prefix("/etcd-monitor/") };
+            cluster.client().get(all, WITHIN).await.is_ok_and(|reply| reply.count > 1)
+        });
+        begun.await.unwrap();
+        run(&recorded).await
+    };
+    let (made, recorded) = tokio::join!(run(&busy), delayed);
+    assert_eq!((made.code, recorded.code), (0, 0), "{}{}", made.err, recorded.err);
+    let text = std::fs::read_to_string(&load).unwrap();
+    let pattern: Value = serde_json::from_str(&text).unwrap();
+    assert!(pattern["rates"]["put"].as_f64().unwrap() > 10.0, "{text}");
+    assert!(!text.contains("etcd-monitor"), "{text}");
+    let replay = ["bench", "replay", &load, "--speed", "2", "--total", "80", "-o", "json"];
+    let replayed = run(&[&replay[..], &place, &root].concat()).await;
+    assert_eq!(replayed.code, 0, "{}", replayed.err);
+    let outcome: Value = serde_json::from_str(&replayed.out).unwrap();
+    assert_eq!(outcome["spec"]["kind"], "mirror");
+    let wrong = run(&[&["bench", "replay", &load, "--speed", "0"][..], &root].concat()).await;
+    assert_eq!((wrong.code, wrong.err.contains("--speed: give")), (3, true), "{}", wrong.err);
+    let wrong = run(&[&["bench", "replay", &file("root")][..], &root].concat()).await;
+    assert_eq!((wrong.code, wrong.err.contains("cannot replay")), (3, true), "{}", wrong.err);
 }

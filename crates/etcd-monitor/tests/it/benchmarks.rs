@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::clock::{Clock as _, SystemClock};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use testbed::{Cluster, EtcdVersion};
@@ -85,7 +86,7 @@ async fn a_monitor_makes_benchmarks_by_schedule_and_on_request_and_tells_when_th
     assert_eq!(whole["members"].as_array().unwrap().len(), 1, "{whole}");
     let planned = |answer: &Value| {
         let next = answer["schedule"][0]["next_at"].as_str().unwrap_or_default().to_owned();
-        answer["running"].is_null() && *next > *jiff::Timestamp::now().to_string()
+        answer["running"].is_null() && *next > *SystemClock.now().to_string()
     };
     program.until("the next run", WITHIN, "/api/v1/benchmarks/running", planned).await;
     for path in ["/api/v1/benchmarks/..%2F..%2Fmonitor.yaml", "/api/v1/benchmarks/none"] {

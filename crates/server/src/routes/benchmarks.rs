@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use bench::spec::Kind;
-use bench::summary::Summary;
+use bench::summary::{Index, Summary};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -151,7 +151,7 @@ async fn summaries(shared: &Shared) -> Result<Vec<Arc<Summary>>, Problem> {
             "there is no data directory to keep results in; see data_dir".into(),
         ));
     }
-    let read = tokio::task::spawn_blocking(move || benchmarks.index().map(|index| index.all()));
+    let read = tokio::task::spawn_blocking(move || benchmarks.index().map(Index::all));
     match read.await {
         Ok(Some(Ok((all, _)))) => Ok(all),
         Ok(Some(Err(error))) => Err(unavailable(error.to_string())),
