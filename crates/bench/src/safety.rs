@@ -103,7 +103,7 @@ async fn strangers(cluster: &Cluster, prefix: &str) -> Result<Option<String>, Er
     Ok((ours > 0).then(|| {
         format!(
             "{ours} keys of another benchmark are under {prefix:?}; if none is running, \
-             `etcd-monitor bench clean` removes them"
+             `etcd-monitor bench clean --prefix {prefix}` removes them"
         )
     }))
 }

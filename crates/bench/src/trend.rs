@@ -15,6 +15,12 @@ const MIN_CHANGE: f64 = 0.05;
 /// A figure that is worse by less is no regression.
 pub const MIN_REGRESSION: f64 = 0.10;
 
+/// So many times what runs of the level before differ from each other (a robust standard deviation) is no
+/// regression either.
+const MIN_SPREADS: f64 = 2.0;
+/// What makes a median of deviations a standard deviation, where values are spread normally.
+const OF_MEDIAN: f64 = 1.4826;
+
 /// Like runs over time.
 #[derive(Debug, Clone)]
 pub struct Trend {
@@ -104,7 +110,10 @@ impl Trend {
         }
         let worse = |figure: &Figure| {
             let change = figure.changes.last()?;
-            is_worse(figure.name, change.by()).then(|| Regression {
+            let start = figure.changes.iter().rev().nth(1).map_or(0, |before| before.at);
+            let spread = spread(&figure.values[start..change.at]);
+            let is_plain = change.by().abs() >= MIN_SPREADS * spread;
+            (is_plain && is_worse(figure.name, change.by())).then(|| Regression {
                 figure: figure.name,
                 before: change.before,
                 after: change.after,
@@ -137,6 +146,13 @@ impl Trend {
         });
         worse.collect()
     }
+}
+
+/// How much values differ from their median, as a share of it.
+fn spread(values: &[f64]) -> f64 {
+    let middle = median(values);
+    let deviations: Vec<f64> = values.iter().map(|value| (value / middle - 1.0).abs()).collect();
+    median(&deviations) * OF_MEDIAN
 }
 
 fn is_worse(figure: &str, by: f64) -> bool {
@@ -241,6 +257,19 @@ mod tests {
         values.truncate(15);
         values.extend([10.3; 10]);
         assert_eq!(Trend::of(&runs(&values)).figures[2].changes, []);
+    }
+
+    #[test]
+    fn what_runs_differ_by_anyhow_is_no_regression() {
+        let level = |of: f64, spread: f64| {
+            (0..14).map(move |run| of * (1.0 + spread * f64::from(run * 5 % 14 - 7) / 7.0))
+        };
+        for (spread, is_told) in [(0.05, true), (0.2, false)] {
+            let values: Vec<f64> = level(10.0, spread).chain(level(12.5, spread)).collect();
+            let trend = Trend::of(&runs(&values));
+            assert_eq!(trend.figures[2].changes.len(), 1, "{spread}");
+            assert_eq!(!told(&trend, &[]).is_empty(), is_told, "{spread}");
+        }
     }
 
     #[test]
