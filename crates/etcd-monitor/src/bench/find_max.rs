@@ -120,7 +120,8 @@ fn trouble(outcome: &Outcome, rate: f64, flags: &FindMaxFlags) -> Option<String>
             // Latencies count from the intended start: what is met although this program was late is met.
             return None;
         };
-        Some(outcome.generator.limit.clone().unwrap_or_else(|| what.to_owned()))
+        let is_ours = outcome.generator.limit.is_some();
+        Some(if is_ours { format!("{what}; this program was the limit") } else { what.to_owned() })
     }
 }
 

@@ -31,7 +31,12 @@ impl Live {
     }
 
     pub(super) fn say(&self, line: &str) {
-        if !self.is_quiet {
+        if self.is_quiet {
+            return;
+        }
+        if self.is_terminal {
+            crate::say(&textwrap::fill(line, columns().saturating_sub(1).max(20)));
+        } else {
             crate::say(line);
         }
     }
@@ -61,9 +66,7 @@ impl Live {
             "warming up".to_owned()
         };
         if self.is_terminal {
-            let columns = terminal_size::terminal_size_of(std::io::stderr());
-            let columns = columns.map_or(COLUMNS, |(width, _)| usize::from(width.0));
-            let line = fitted(progress.share, is_measured, &text, &bars(&self.recent), columns);
+            let line = fitted(progress.share, is_measured, &text, &bars(&self.recent), columns());
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
         } else if progress.is_measured && point.at_seconds >= self.next_plain {
             self.next_plain += PLAIN_EVERY;
@@ -76,6 +79,12 @@ impl Live {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
         }
     }
+}
+
+/// How wide the terminal is.
+fn columns() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    size.map_or(COLUMNS, |(width, _)| usize::from(width.0))
 }
 
 /// One line that is narrower than the terminal: what would be wrapped cannot be written over. What fits is

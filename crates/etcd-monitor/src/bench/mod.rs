@@ -19,7 +19,7 @@ mod trend;
 mod tests;
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use ::bench::Outcome;
@@ -180,7 +180,9 @@ fn with_runtime<T>(
 async fn interrupted_twice(interrupt: &CancellationToken) {
     if signalled().await {
         interrupt.cancel();
-        crate::say("stopping; a second time ends it at once");
+        // The terminal shows ^C at the end of a line that is written over.
+        let start = if io::stderr().is_terminal() { "\n" } else { "" };
+        crate::say(&format!("{start}stopping; a second time ends it at once"));
         if signalled().await {
             return;
         }
