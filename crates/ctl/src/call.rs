@@ -6,6 +6,7 @@ use etcd::wire::etcdserverpb::RangeResponse;
 use crate::answer::{Answer, Got};
 use crate::command::Command;
 use crate::compat::Compat;
+use crate::context;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::global;
@@ -71,7 +72,8 @@ impl<'a> Call<'a> {
     /// The same for a command that reads variables which are no flags.
     pub fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
         self.inherit(variables)?;
-        let settings = global::settings(&self.flags)?;
+        let context = context::selected(&self.flags, self.environment)?;
+        let settings = global::settings(&self.flags, context.as_ref(), self.environment)?;
         self.style.is_hex = self.flags.bool("hex");
         self.read_format()?;
         let timeout = self.flags.duration("command-timeout");

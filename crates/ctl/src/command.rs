@@ -16,6 +16,7 @@ mod cas;
 mod check;
 mod compaction;
 mod completion;
+mod context;
 mod defrag;
 mod del;
 mod diff;
@@ -193,6 +194,7 @@ pub static ROOT: Command = Command::group(
         &check::CHECK,
         &compaction::COMPACTION,
         &completion::COMPLETION,
+        &context::CONTEXT,
         &defrag::DEFRAG,
         &del::DEL,
         &diff::DIFF,

@@ -1,11 +1,12 @@
 //! A command's way to its cluster: endpoints, connections, the time it may take.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd::wire::Message;
 use etcd::wire::rpc::Rpc;
-use etcd::{Cluster, Connector, Endpoint, Error, ErrorClass, Member};
+use etcd::{Cluster, Connector, Endpoint, EndpointError, Error, ErrorClass, Member, Scheme};
 use tokio::time::{Instant, sleep};
 
 use crate::failure::{Failure, exit};
@@ -26,6 +27,8 @@ pub struct Session {
     cluster: Cluster,
     endpoints: Vec<Endpoint>,
     texts: Vec<String>,
+    /// What members advertise, and where they are reached.
+    map: BTreeMap<String, String>,
     /// Whether calls need a token, which needs a connection first.
     has_user: bool,
     /// Longest time for a short command.
@@ -48,11 +51,13 @@ impl Session {
             .map_err(|error| Failure::new(exit::BAD_ARGS, error.message()))?;
         let cluster = connector.cluster(settings.endpoints.clone());
         let (endpoints, texts) = (settings.endpoints, settings.endpoint_texts);
+        let map = settings.endpoint_map;
         Ok(Self {
             connector,
             cluster,
             endpoints,
             texts,
+            map,
             has_user,
             timeout,
             timeout_is_given,
@@ -84,6 +89,12 @@ impl Session {
     /// The endpoints as they were given, in the same order.
     pub fn endpoint_texts(&self) -> &[String] {
         &self.texts
+    }
+
+    /// Where a member is reached that says that it answers at `url`.
+    pub fn reached_at(&self, url: &str) -> Result<Endpoint, EndpointError> {
+        let url = self.map.get(url).map_or(url, String::as_str);
+        Endpoint::parse(url, Scheme::Http)
     }
 
     /// Each endpoint's own connection, in the same order.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd::wire::etcdserverpb as pb;
 use etcd::wire::rpc;
-use etcd::{Endpoint, Error, ErrorClass, Member, Scheme};
+use etcd::{Error, ErrorClass, Member};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -81,7 +81,8 @@ pub(super) async fn targets(call: &Call<'_>, session: &Session) -> Result<Vec<Ta
     })?;
     let urls = list.members.into_iter().flat_map(|member| member.client_urls);
     urls.map(|text| {
-        let endpoint = Endpoint::parse(&text, Scheme::Http)
+        let endpoint = session
+            .reached_at(&text)
             .map_err(|error| Failure::new(exit::BAD_CONNECTION, error.to_string()))?;
         Ok(Target { text, member: session.connector().member(endpoint) })
     })

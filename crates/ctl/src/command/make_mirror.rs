@@ -1,5 +1,6 @@
 //! `make-mirror`: keeps a copy of the keys in another cluster.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ fn destination(text: &str, flags: &Flags) -> Result<Settings, Failure> {
         dial_timeout: flags.duration("dial-timeout"),
         ..ClientConfig::default()
     };
-    Ok(Settings { endpoint_texts, endpoints, client })
+    Ok(Settings { endpoint_texts, endpoints, endpoint_map: BTreeMap::new(), client })
 }
 
 fn user(flags: &Flags) -> Result<AuthConfig, Failure> {

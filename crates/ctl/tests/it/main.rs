@@ -7,6 +7,7 @@
 )]
 #![cfg(unix)]
 
+mod contexts;
 mod golden;
 mod keys;
 mod loss;
