@@ -200,13 +200,20 @@ pub async fn persist<T>(
     call: impl AsyncFn(Duration) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let end = Instant::now() + limit;
+    let mut earlier = None;
     loop {
         let left = end.duration_since(Instant::now());
         match call(left).await {
             Err(error) if is_unreached(&error) => {
-                if end.duration_since(Instant::now()) <= DIAL_PAUSE {
+                let left = end.duration_since(Instant::now());
+                if left.is_zero() {
+                    // That one was cut short; the one before knows more than that time was up.
+                    return Err(earlier.unwrap_or(error));
+                }
+                if left <= DIAL_PAUSE {
                     return Err(error);
                 }
+                earlier = Some(error);
                 sleep(DIAL_PAUSE).await;
             }
             outcome => return outcome,

@@ -15,4 +15,5 @@ mod operate;
 mod ours;
 mod script;
 mod side;
+mod sockets;
 mod transfer;

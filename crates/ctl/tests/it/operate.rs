@@ -186,7 +186,7 @@ async fn a_full_cluster_takes_writes_again(version: EtcdVersion) {
 }
 
 /// An etcd that was started by hand.
-struct Started(Child);
+pub(crate) struct Started(pub(crate) Child);
 
 impl Drop for Started {
     fn drop(&mut self) {
@@ -195,7 +195,7 @@ impl Drop for Started {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
