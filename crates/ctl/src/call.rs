@@ -62,18 +62,20 @@ impl<'a> Call<'a> {
             .unwrap_or_default()
     }
 
-    /// Reads flags and environment and prepares the connection; dials nothing yet.
+    /// Reads flags, environment and context and prepares the connection; looks endpoints up in DNS
+    /// where that is asked for, and dials nothing yet.
     ///
     /// To be called when the arguments are known to be right, because etcdctl checks them first.
-    pub fn session(&mut self) -> Result<Session, Failure> {
-        self.session_knowing(&[])
+    pub async fn session(&mut self) -> Result<Session, Failure> {
+        self.session_knowing(&[]).await
     }
 
     /// The same for a command that reads variables which are no flags.
-    pub fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
+    pub async fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
         self.inherit(variables)?;
         let context = context::selected(&self.flags, self.environment)?;
-        let settings = global::settings(&self.flags, context.as_ref(), self.environment)?;
+        let (flags, environment) = (&self.flags, self.environment);
+        let settings = global::settings(flags, context.as_ref(), environment, self.io).await?;
         self.style.is_hex = self.flags.bool("hex");
         self.read_format()?;
         let timeout = self.flags.duration("command-timeout");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::context::Context;
@@ -18,6 +19,7 @@ pub struct Environment {
     etcdctl: BTreeMap<Vec<u8>, Vec<u8>>,
     others: BTreeMap<OsString, OsString>,
     clusters_of: Option<ClustersOf>,
+    dns_server: Option<SocketAddr>,
 }
 
 impl Environment {
@@ -28,7 +30,7 @@ impl Environment {
             pairs.partition(|(name, _)| name.as_encoded_bytes().starts_with(b"ETCDCTL_"));
         let etcdctl = etcdctl.into_iter().map(|(name, value)| (bytes(name), bytes(value)));
         let others = others.into_iter().collect();
-        Self { etcdctl: etcdctl.collect(), others, clusters_of: None }
+        Self { etcdctl: etcdctl.collect(), others, ..Self::default() }
     }
 
     /// With the means to read the clusters of the monitor's configuration.
@@ -36,6 +38,18 @@ impl Environment {
     pub fn with_clusters_of(mut self, clusters_of: ClustersOf) -> Self {
         self.clusters_of = Some(clusters_of);
         self
+    }
+
+    /// With a DNS server to ask in place of this machine's.
+    #[must_use]
+    pub fn with_dns_server(mut self, server: SocketAddr) -> Self {
+        self.dns_server = Some(server);
+        self
+    }
+
+    /// The DNS server to ask; `None` for this machine's.
+    pub(crate) fn dns_server(&self) -> Option<SocketAddr> {
+        self.dns_server
     }
 
     /// Reads the clusters that the monitor's configuration at `path` describes.

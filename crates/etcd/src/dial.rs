@@ -52,15 +52,14 @@ pub(crate) async fn dial(
 ) -> Result<Dialled, Failure> {
     reached.store(false, Ordering::Relaxed);
     let end = Instant::now() + limit;
-    let socket = match endpoint.socket_path() {
-        Some(path) => open_socket(path, end, limit).await?,
-        None => {
-            let addresses = resolve(endpoint, end, limit).await?;
-            let tcp = connect(&addresses, end, limit).await?;
-            // Requests are small and each waits for its answer.
-            tcp.set_nodelay(true).map_err(|error| classify::connect(&error))?;
-            Socket::Tcp(tcp)
-        }
+    let socket = if let Some(path) = endpoint.socket_path() {
+        open_socket(path, end, limit).await?
+    } else {
+        let addresses = resolve(endpoint, end, limit).await?;
+        let tcp = connect(&addresses, end, limit).await?;
+        // Requests are small and each waits for its answer.
+        tcp.set_nodelay(true).map_err(|error| classify::connect(&error))?;
+        Socket::Tcp(tcp)
     };
     reached.store(true, Ordering::Relaxed);
     match endpoint.scheme() {

@@ -1,6 +1,6 @@
 //! Where a member answers clients: scheme, host and port, or a socket in the file system.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// etcd's default port for clients.
@@ -113,8 +113,12 @@ impl Endpoint {
     /// What stands for it in the URL of an HTTP request: `scheme://host:port`, also for a socket.
     pub(crate) fn request_url(&self) -> String {
         let Some(path) = &self.socket else { return self.url() };
-        let digits: String = path.bytes().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}://{digits}{SOCKET_SUFFIX}", self.scheme.as_str())
+        let mut url = format!("{}://", self.scheme.as_str());
+        for byte in path.bytes() {
+            let _ = write!(url, "{byte:02x}");
+        }
+        url.push_str(SOCKET_SUFFIX);
+        url
     }
 
     /// The endpoint for which `host` stands in the URL of an HTTP request, if it is a socket.
@@ -155,7 +159,7 @@ pub enum EndpointError {
     #[error("an endpoint holds a user name or password; give them as --user or in auth")]
     UserInfo,
     /// Some scheme that etcd does not serve.
-    #[error("endpoint {0:?} has the scheme {1:?}; http, https, unix and unixs are supported")]
+    #[error("endpoint {0:?} has the scheme {1:?}; http and https are supported")]
     Scheme(String, String),
     /// More than an authority.
     #[error("endpoint {0:?} has a path; give only scheme, host and port")]
@@ -304,7 +308,7 @@ mod tests {
         );
         check(
             "ftp://a:2379",
-            "endpoint \"ftp://a:2379\" has the scheme \"ftp\"; http, https, unix and unixs are supported",
+            "endpoint \"ftp://a:2379\" has the scheme \"ftp\"; http and https are supported",
         );
         check(
             "unix://",

@@ -262,13 +262,12 @@ impl Service<Uri> for Dialler {
             let scheme = uri.scheme_str().unwrap_or("http");
             let kind = if scheme == "https" { Scheme::Https } else { Scheme::Http };
             let socket = Endpoint::of_request_host(kind, uri.host().unwrap_or_default());
-            let endpoint = match socket {
-                Some(endpoint) => endpoint,
-                None => {
-                    let authority = uri.authority().map_or("", |authority| authority.as_str());
-                    Endpoint::parse(&format!("{scheme}://{authority}"), Scheme::Http)
-                        .map_err(|error| Failure::new(ErrorClass::Other, error.to_string()))?
-                }
+            let endpoint = if let Some(endpoint) = socket {
+                endpoint
+            } else {
+                let authority = uri.authority().map_or("", |authority| authority.as_str());
+                Endpoint::parse(&format!("{scheme}://{authority}"), Scheme::Http)
+                    .map_err(|error| Failure::new(ErrorClass::Other, error.to_string()))?
             };
             let reached = AtomicBool::new(false);
             let dialled =

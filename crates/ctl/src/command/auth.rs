@@ -34,7 +34,7 @@ const NO_ROOT_ROLE: &str = "etcdserver: root user does not have root role";
 
 async fn enable(call: &mut Call<'_>) -> Result<(), Failure> {
     refuse_arguments(call, "enable")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let mut answer = session.change(&rpc::AUTH_ENABLE, pb::AuthEnableRequest {}).await;
     if answer.as_ref().is_err_and(|failure| failure.message == NO_ROOT_ROLE) {
         let root = || "root".to_owned();
@@ -55,7 +55,7 @@ async fn enable(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn disable(call: &mut Call<'_>) -> Result<(), Failure> {
     refuse_arguments(call, "disable")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     session.change(&rpc::AUTH_DISABLE, pb::AuthDisableRequest {}).await?;
     call.say("Authentication Disabled");
     Ok(())
@@ -63,7 +63,7 @@ async fn disable(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn status(call: &mut Call<'_>) -> Result<(), Failure> {
     refuse_arguments(call, "status")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::AUTH_STATUS, pb::AuthStatusRequest {}).await?;
     call.print(&AuthState(&answer))
 }

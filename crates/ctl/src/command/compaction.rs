@@ -24,7 +24,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     let revision = go::int64_base(&call.arg(0), 10).map_err(Failure::error)?;
     let physical = call.flags.bool("physical");
-    let session = call.session()?;
+    let session = call.session().await?;
     session.change(&rpc::COMPACT, CompactionRequest { revision, physical }).await?;
     call.say(&format!("compacted revision {revision}"));
     Ok(())

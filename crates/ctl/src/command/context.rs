@@ -133,7 +133,7 @@ fn entry(call: &Call<'_>, name: String) -> Result<Entry, Failure> {
         ca_file: file(given.ca_file),
         cert_file: file(given.cert_file),
         key_file: file(given.key_file),
-        server_name: text("server-name"),
+        server_name: text("server-name").or(given.server_name),
         insecure_skip_verify: given.insecure_skip_verify,
     };
     let auth = Auth {

@@ -63,7 +63,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("--if needs --safe, which is off"));
     }
     let rule = if rule.is_empty() { None } else { Some(parse(&rule)?) };
-    let session = call.session()?;
+    let session = call.session().await?;
     if !is_safe {
         let targets = targets(call, &session).await?;
         return one_after_the_other(call, &session, &targets).await;

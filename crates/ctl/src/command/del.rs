@@ -40,7 +40,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if warn_of_range(&call.args, &call.flags, call.compat, call.io) {
         tokio::time::sleep(SECOND_THOUGHTS).await;
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let reply = session.change(&rpc::DELETE_RANGE, request).await?;
     call.print(&Deleted(&reply))
 }

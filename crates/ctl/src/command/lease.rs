@@ -47,7 +47,7 @@ async fn grant(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     let ttl = go::int64_base(&call.arg(0), 10)
         .map_err(|why| Failure::bad_args(format!("bad TTL ({why})")))?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::LeaseGrantRequest { ttl, id: 0 };
     let answer = session
         .change(&rpc::LEASE_GRANT, request)
@@ -61,7 +61,7 @@ async fn revoke(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("lease revoke command needs 1 argument"));
     }
     let id = id(&call.arg(0))?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session
         .change(&rpc::LEASE_REVOKE, pb::LeaseRevokeRequest { id })
         .await
@@ -74,7 +74,7 @@ async fn time_to_live(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("lease timetolive command needs lease ID as argument"));
     }
     let (id, keys) = (id(&call.arg(0))?, call.flags.bool("keys"));
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::LeaseTimeToLiveRequest { id, keys };
     let answer = session
         .read_within(&rpc::LEASE_TIME_TO_LIVE, request, session.timeout)
@@ -84,7 +84,7 @@ async fn time_to_live(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session
         .read(&rpc::LEASE_LEASES, pb::LeaseLeasesRequest {})
         .await
@@ -97,7 +97,7 @@ async fn keep_alive(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("lease keep-alive command needs lease ID as argument"));
     }
     let id = id(&call.arg(0))?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let bad = |error: etcd::Error| Failure::from(error).with_code(exit::BAD_CONNECTION);
     if call.flags.bool("once") {
         let once = async |left| session.cluster().keep_alive_once(id, left).await;

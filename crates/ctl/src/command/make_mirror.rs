@@ -71,7 +71,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
             Failure::bad_args(format!("--max-txn-ops is {ops}; give a number from 1 on"))
         })?,
     };
-    let source = call.session()?;
+    let source = call.session().await?;
     let settings = destination(&call.arg(0), &call.flags)?;
     let dest = Session::new(settings, source.timeout, false, usize::MAX)?;
     let mirror = Mirror { prefix: prefix.into(), dest_prefix: dest_prefix.into(), max_ops };

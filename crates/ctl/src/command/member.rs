@@ -95,7 +95,7 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
         return add_and_wait(call, name, peer_urls).await;
     }
     let is_learner = call.flags.bool("learner");
-    let session = call.session()?;
+    let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let arithmetic = |census: &Census| {
         let now = census.quorum();
@@ -138,14 +138,14 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
         "s" => false,
         other => return Err(Failure::bad_feature(format!("unknown consistency flag {other:?}"))),
     };
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::MEMBER_LIST, pb::MemberListRequest { linearizable }).await?;
     call.print(&Members(&answer))
 }
 
 async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
     let id = id(call)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::MemberPromoteRequest { id };
     let answer = session.change(&rpc::MEMBER_PROMOTE, request).await?;
     call.print(&MemberChanged {
@@ -160,7 +160,7 @@ async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
     let id = id(call)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let arithmetic = |census: &Census| {
         let seat = census.find(&format!("{id:x}"))?;
         let (now, then) = (census.quorum(), removal(census, seat));
@@ -182,7 +182,7 @@ async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn update(call: &mut Call<'_>) -> Result<(), Failure> {
     let (id, peer_urls) = (id(call)?, urls(call)?);
-    let session = call.session()?;
+    let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let request = pb::MemberUpdateRequest { id, peer_urls };
     let answer = session.change(&rpc::MEMBER_UPDATE, request).await?;

@@ -44,7 +44,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("txn command does not accept argument"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let stdin = std::mem::replace(&mut call.io.stdin, Box::new(std::io::empty()));
     let mut lines = BufReader::new(stdin);
     let mut request = TxnRequest::default();

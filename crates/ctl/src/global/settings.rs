@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use etcd::dns::{self, Service};
 use etcd::{AuthConfig, ClientConfig, Endpoint, EndpointError, Scheme, TlsConfig};
 use model::secret::Secret;
 
@@ -11,6 +12,7 @@ use crate::context::{Context, Described};
 use crate::environment::Environment;
 use crate::failure::{Failure, exit};
 use crate::go;
+use crate::io::Io;
 use crate::parse::Flags;
 use crate::password;
 
@@ -31,17 +33,13 @@ pub struct Settings {
 }
 
 /// Reads the settings from the flags, and from the context what they leave open; asks for a password
-/// that is missing.
-pub fn settings(
+/// that is missing, and DNS for endpoints that stand there.
+pub async fn settings(
     flags: &Flags,
     described: Option<&Described>,
     environment: &Environment,
+    io: &mut Io,
 ) -> Result<Settings, Failure> {
-    // To ask other endpoints than those that were meant would be worse than to refuse.
-    if !flags.text("discovery-srv").is_empty() {
-        let text = "endpoints are not looked up in DNS by --discovery-srv here";
-        return Err(Failure::bad_feature(text).with_detail("give the members by --endpoints"));
-    }
     let context = described.map(|described| &described.context);
     let within = |failure: Failure| match described {
         Some(Described { context, file, .. }) => {
@@ -52,16 +50,18 @@ pub fn settings(
     let tls = tls(flags, context).map_err(within)?;
     let auth = auth(flags, context, environment).map_err(within)?;
     let has_files = tls.ca_file.is_some() || tls.cert_file.is_some() || tls.key_file.is_some();
-    let from_context = context.filter(|_| !flags.is_given("endpoints"));
+    let discovered = discover(flags, environment, io).await?;
+    let from_context = context.filter(|_| !flags.is_given("endpoints") && discovered.is_empty());
     let is_secure = has_files
         || !flags.bool("insecure-transport")
         || from_context.is_some_and(|context| context.tls.is_some());
     let default = if is_secure { Scheme::Https } else { Scheme::Http };
-    let texts: Vec<String> = from_context
-        .map_or_else(|| flags.list("endpoints"), |context| &context.endpoints)
-        .iter()
-        .map(|text| text.trim().to_owned())
-        .collect();
+    let texts = match from_context {
+        _ if !discovered.is_empty() => discovered,
+        Some(context) => endpoints_of(context, environment).await.map_err(within)?,
+        None => flags.list("endpoints").to_vec(),
+    };
+    let texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
     if texts.iter().all(|text| text.is_empty() || text == "\"\"") {
         let text = "etcdclient: no available endpoints";
         let failure = Failure::new(exit::BAD_CONNECTION, text).with_detail("give --endpoints");
@@ -87,6 +87,58 @@ pub fn settings(
     Ok(Settings { endpoint_texts: texts, endpoints, endpoint_map, client })
 }
 
+/// The endpoints that SRV records tell, as `--discovery-srv` asks for; none without it.
+async fn discover(
+    flags: &Flags,
+    environment: &Environment,
+    io: &mut Io,
+) -> Result<Vec<String>, Failure> {
+    let domain = flags.text("discovery-srv");
+    if domain.is_empty() {
+        return Ok(Vec::new());
+    }
+    let service = Service { domain: &domain, name: &flags.text("discovery-srv-name") };
+    let found = dns::discover_service(service, environment.dns_server()).await;
+    let mut found: Vec<String> = found.map_err(unresolved)?.iter().map(Endpoint::url).collect();
+    if !flags.bool("insecure-discovery") {
+        found.retain(|url| {
+            let is_secure = !url.starts_with("http://");
+            if !is_secure {
+                io.complain(&format!("ignoring discovered insecure endpoint {url:?}"));
+            }
+            is_secure
+        });
+    }
+    // etcdctl then asks 127.0.0.1, which nobody meant.
+    if found.is_empty() && !flags.is_given("endpoints") {
+        let text = format!("{domain} has SRV records of insecure endpoints only");
+        return Err(Failure::error(text).with_detail("--insecure-discovery takes them too"));
+    }
+    Ok(found)
+}
+
+/// The endpoints that a context names, and those that its domain tells, as the monitor takes them.
+async fn endpoints_of(
+    context: &Context,
+    environment: &Environment,
+) -> Result<Vec<String>, Failure> {
+    let mut endpoints = context.endpoints.clone();
+    if let Some(domain) = &context.discovery_srv {
+        let service = Service { domain, name: "" };
+        let found = dns::discover_service(service, environment.dns_server()).await;
+        let found = found.map_err(unresolved)?.into_iter();
+        // Who gave TLS settings must not be led to plain text by DNS.
+        let taken = found.filter(|one| context.tls.is_none() || one.scheme() == Scheme::Https);
+        endpoints.extend(taken.map(|endpoint| endpoint.url()));
+    }
+    Ok(endpoints)
+}
+
+fn unresolved(error: dns::Error) -> Failure {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    Failure::error(format!("dns lookup errors: {error}{}", cause.unwrap_or_default()))
+}
+
 /// The TLS settings that the flags give.
 pub(crate) fn tls_of_flags(flags: &Flags) -> Result<TlsConfig, Failure> {
     let file = |name: &str| -> Result<Option<PathBuf>, Failure> {
@@ -106,11 +158,14 @@ pub(crate) fn tls_of_flags(flags: &Flags) -> Result<TlsConfig, Failure> {
         return Err(Failure::bad_args(text));
     }
     [&cert, &key, &ca].into_iter().flatten().try_for_each(|path| readable(path))?;
+    // Where DNS is not trusted, the servers must be known by the domain.
+    let domain = flags.text("discovery-srv");
+    let is_trusted = domain.is_empty() || flags.bool("insecure-discovery");
     Ok(TlsConfig {
         cert_file: cert,
         key_file: key,
         ca_file: ca,
-        server_name: None,
+        server_name: (!is_trusted).then(|| domain.into_owned()),
         insecure_skip_verify: flags.bool("insecure-skip-tls-verify"),
     })
 }
@@ -123,7 +178,7 @@ fn tls(flags: &Flags, context: Option<&Context>) -> Result<TlsConfig, Failure> {
         (tls.cert_file, tls.key_file) = (described.cert_file, described.key_file);
     }
     tls.ca_file = tls.ca_file.or(described.ca_file);
-    tls.server_name = described.server_name;
+    tls.server_name = tls.server_name.or(described.server_name);
     if !flags.is_given("insecure-skip-tls-verify") {
         tls.insecure_skip_verify = described.insecure_skip_verify;
     }

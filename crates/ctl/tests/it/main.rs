@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod contexts;
+mod discovery;
 mod golden;
 mod keys;
 mod loss;
