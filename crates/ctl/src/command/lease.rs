@@ -6,6 +6,7 @@ use etcd::wire::rpc;
 use super::Command;
 use crate::answer::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
 use crate::call::Call;
+use crate::confirm::{DRY_RUN, Silence, YES, confirm, is_refused, is_wanted, keys, name_keys};
 use crate::failure::{Failure, exit};
 use crate::go;
 use crate::parse::Flag;
@@ -33,7 +34,9 @@ const LIST: Command =
     Command::new("list", "list", "List all active leases", |call| Box::pin(list(call)));
 
 const REVOKE: Command =
-    Command::new("revoke", "revoke <leaseID>", "Revokes leases", |call| Box::pin(revoke(call)));
+    Command::new("revoke", "revoke <leaseID>", "Revokes leases", |call| Box::pin(revoke(call)))
+        .long("The keys that hang on a lease are deleted with it.")
+        .flags(&[DRY_RUN, YES]);
 
 const TIME_TO_LIVE: Command =
     Command::new("timetolive", "timetolive <leaseID> [options]", "Get lease information", |call| {
@@ -62,6 +65,29 @@ async fn revoke(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     let id = id(&call.arg(0))?;
     let session = call.session().await?;
+    if is_wanted(call) {
+        let request = pb::LeaseTimeToLiveRequest { id, keys: true };
+        let found = session.read(&rpc::LEASE_TIME_TO_LIVE, request).await;
+        let (plan, is_empty) = match found {
+            Ok(answer) => {
+                let (count, found) = (keys(answer.keys.len() as i64), answer.keys);
+                let mut plan = vec![format!("revoke lease {id:016x}, and delete {count}")];
+                plan.extend(name_keys(found.iter().map(|key| &key[..]), found.len()));
+                (plan, found.is_empty())
+            }
+            Err(failure) if is_refused(&failure) => {
+                let text = format!("revoke lease {id:016x}, and delete keys that are not yours");
+                (vec![text], false)
+            }
+            Err(failure) => return Err(failure),
+        };
+        // One without keys is nobody's loss.
+        if (call.flags.bool("dry-run") || !is_empty)
+            && !confirm(call, &plan, "Delete them?", Silence::MeansYes)?
+        {
+            return Ok(());
+        }
+    }
     let answer = session
         .change(&rpc::LEASE_REVOKE, pb::LeaseRevokeRequest { id })
         .await

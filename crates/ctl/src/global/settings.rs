@@ -99,7 +99,8 @@ async fn discover(
     }
     let service = Service { domain: &domain, name: &flags.text("discovery-srv-name") };
     let found = dns::discover_service(service, environment.dns_server()).await;
-    let mut found: Vec<String> = found.map_err(unresolved)?.iter().map(Endpoint::url).collect();
+    let mut found: Vec<String> =
+        found.map_err(|error| unresolved(&error))?.iter().map(Endpoint::url).collect();
     if !flags.bool("insecure-discovery") {
         found.retain(|url| {
             let is_secure = !url.starts_with("http://");
@@ -126,7 +127,7 @@ async fn endpoints_of(
     if let Some(domain) = &context.discovery_srv {
         let service = Service { domain, name: "" };
         let found = dns::discover_service(service, environment.dns_server()).await;
-        let found = found.map_err(unresolved)?.into_iter();
+        let found = found.map_err(|error| unresolved(&error))?.into_iter();
         // Who gave TLS settings must not be led to plain text by DNS.
         let taken = found.filter(|one| context.tls.is_none() || one.scheme() == Scheme::Https);
         endpoints.extend(taken.map(|endpoint| endpoint.url()));
@@ -134,8 +135,8 @@ async fn endpoints_of(
     Ok(endpoints)
 }
 
-fn unresolved(error: dns::Error) -> Failure {
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+fn unresolved(error: &dns::Error) -> Failure {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     Failure::error(format!("dns lookup errors: {error}{}", cause.unwrap_or_default()))
 }
 

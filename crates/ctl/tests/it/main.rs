@@ -7,6 +7,7 @@
 )]
 #![cfg(unix)]
 
+mod confirmations;
 mod contexts;
 mod discovery;
 mod golden;
