@@ -1,7 +1,7 @@
 //! Where a member answers clients: scheme, host and port, or a socket in the file system.
 
 use std::fmt::{self, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// etcd's default port for clients.
 pub const DEFAULT_PORT: u16 = 2379;
@@ -208,7 +208,8 @@ fn split_port(text: &str, authority: &str) -> Result<(String, u16), EndpointErro
     let (host, port) = if let Some(inner) = authority.strip_prefix('[') {
         let brackets = || EndpointError::Brackets(text.to_owned());
         let (host, rest) = inner.split_once(']').ok_or_else(brackets)?;
-        host.parse::<Ipv6Addr>().map_err(|_| brackets())?;
+        // kubeadm's manifests have `https://[127.0.0.1]:2379`, which Go takes.
+        host.parse::<IpAddr>().map_err(|_| brackets())?;
         let port = match rest.strip_prefix(':') {
             Some(port) => Some(port),
             None if rest.is_empty() => None,
@@ -271,6 +272,7 @@ mod tests {
         check("HTTPS://Infra1.Example.com:65535/", "https://infra1.example.com:65535");
         check("[::1]:2379", "http://[::1]:2379");
         check("[fd00::2]", "http://[fd00::2]:2379");
+        check("https://[127.0.0.1]:2379", "https://127.0.0.1:2379");
         check("https://[::1]:22379", "https://[::1]:22379");
         let plain = Endpoint::parse("infra1:2379", Scheme::Https).unwrap();
         assert_eq!(

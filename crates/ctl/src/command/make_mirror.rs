@@ -133,12 +133,11 @@ async fn is_agreed(
         return Ok(true);
     }
     let (from, to) = (go::quote(&mirror.prefix), go::quote(&mirror.dest_prefix));
-    let first = match call.flags.int("rev") {
-        rev @ 1.. => format!("follow the changes of keys that begin with {from} from {rev} on"),
-        _ => {
-            let count = keys(count(source, &mirror.prefix).await?);
-            format!("copy {count} that begin with {from}, and follow their changes")
-        }
+    let first = if let rev @ 1.. = call.flags.int("rev") {
+        format!("follow the changes of keys that begin with {from} from {rev} on")
+    } else {
+        let count = keys(count(source, &mirror.prefix).await?);
+        format!("copy {count} that begin with {from}, and follow their changes")
     };
     let second = format!(
         "at the destination {} that begin with {to}: those with the same name are overwritten",
