@@ -23,8 +23,6 @@ struct Session {
     code: i32,
     /// All that was shown, what was typed included, with lines as a terminal ends them.
     shown: String,
-    /// What the test's own program has to say.
-    trouble: String,
 }
 
 /// Runs `etcd-monitor ctl` on a terminal; `None` where there is none to be had.
@@ -41,11 +39,13 @@ async fn on_terminal(words: &[&str], steps: &[Step]) -> Option<Session> {
     // Contexts of whoever runs the tests are none of theirs.
     python.env_remove("XDG_CONFIG_HOME").env("HOME", "/nonexistent");
     match python.kill_on_drop(true).output().await {
-        Ok(output) => Some(Session {
-            code: output.status.code().unwrap_or(-1),
-            shown: String::from_utf8_lossy(&output.stdout).into_owned(),
-            trouble: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }),
+        Ok(output) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            // There the steps that did not come about are told.
+            assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+            let code = output.status.code().unwrap_or(-1);
+            Some(Session { code, shown: text(&output.stdout) })
+        }
         Err(error) => {
             skip(&format!("no python3 for a terminal: {error}"));
             None
