@@ -31,6 +31,8 @@ pub struct Call<'a> {
     pub environment: &'a Environment,
     /// The streams.
     pub io: &'a mut Io,
+    /// The context that the session is in, such as `context "prod"`.
+    pub context: Option<String>,
     /// Format and style, known once there is a session.
     style: Style,
     format: Format,
@@ -46,7 +48,8 @@ impl<'a> Call<'a> {
     ) -> Self {
         let style = Style { compat, is_terminal: io.stdout_is_terminal, ..Style::default() };
         let (args, format) = (Vec::new(), Format::Simple);
-        Self { path, args, before_dashes: None, flags, compat, environment, io, style, format }
+        let (before_dashes, context) = (None, None);
+        Self { path, args, before_dashes, flags, compat, environment, io, context, style, format }
     }
 
     /// The command.
@@ -76,6 +79,7 @@ impl<'a> Call<'a> {
         let context = context::selected(&self.flags, self.environment)?;
         let (flags, environment) = (&self.flags, self.environment);
         let settings = global::settings(flags, context.as_ref(), environment, self.io).await?;
+        self.context = context.map(|described| format!("context {:?}", described.context.name));
         self.style.is_hex = self.flags.bool("hex");
         self.read_format()?;
         let timeout = self.flags.duration("command-timeout");

@@ -97,6 +97,9 @@ pub fn confirm(
                 .with_detail("give --yes to do it without a question, or --dry-run to see more")),
         };
     }
+    if let Some(context) = &call.context {
+        call.io.complain(&format!("in {context}"));
+    }
     call.io.complain(&format!("{question} [y/N]"));
     let mut answer = Vec::new();
     let mut byte = [0];

@@ -18,6 +18,8 @@ const DIAL_PAUSE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest time for one of several tries.
 const LONGEST_TRY: Duration = Duration::from_secs(15);
+/// An attempt with less time than this may fail for nothing but that.
+const SHORT: Duration = Duration::from_millis(500);
 /// Time for a command that etcdctl gives any time; a server that hangs is noticed by keepalives.
 pub const UNBOUNDED: Duration = Duration::from_hours(24);
 
@@ -203,21 +205,20 @@ pub async fn persist<T>(
     let mut earlier = None;
     loop {
         let left = end.duration_since(Instant::now());
-        match call(left).await {
-            Err(error) if is_unreached(&error) => {
-                let left = end.duration_since(Instant::now());
-                if left.is_zero() {
-                    // That one was cut short; the one before knows more than that time was up.
-                    return Err(earlier.unwrap_or(error));
-                }
-                if left <= DIAL_PAUSE {
-                    return Err(error);
-                }
-                earlier = Some(error);
-                sleep(DIAL_PAUSE).await;
-            }
-            outcome => return outcome,
+        let error = match call(left).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let rest = end.duration_since(Instant::now());
+        if rest.is_zero() && left < SHORT && error.server_said().is_none() {
+            // That one was cut short; the one before knows more than that time was up.
+            return Err(earlier.unwrap_or(error));
         }
+        if !is_unreached(&error) || rest <= DIAL_PAUSE {
+            return Err(error);
+        }
+        earlier = Some(error);
+        sleep(DIAL_PAUSE).await;
     }
 }
 

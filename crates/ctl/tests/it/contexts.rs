@@ -196,6 +196,8 @@ fn clusters_of_the_monitor_are_contexts_and_the_one_in_use_is_found_again() {
     asks(&user.with("ETCDCTL_ENDPOINTS", "127.0.0.1:4"), "", "127.0.0.1:4 ");
     asks(&user, " --context west --endpoints 127.0.0.1:4", "127.0.0.1:4 ");
     asks(&user, " --context=", "127.0.0.1:2379 ");
+    let said = user.refused(quick, 1);
+    assert!(said.ends_with("in context \"east\"; --context='' does without it\n"), "{said}");
     user.text("context use --none");
     asks(&user, "", "127.0.0.1:2379 ");
 }

@@ -32,7 +32,7 @@ async fn on_terminal(words: &[&str], steps: &[Step]) -> Option<Session> {
         See(text) => json!(["see", text]),
         Type(text) => json!(["type", text]),
     });
-    let steps = serde_json::Value::from_iter(steps).to_string();
+    let steps = steps.collect::<serde_json::Value>().to_string();
     let mut python = Command::new("python3");
     python.args(["-c", include_str!("terminal.py"), &steps]);
     python.arg(program::command().as_std().get_program()).arg("ctl").args(words);
