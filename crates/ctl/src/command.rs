@@ -238,6 +238,7 @@ mod tests {
             "compaction",
             "defrag",
             "del",
+            "import",
             "lease revoke",
             "make-mirror",
             "member add",
