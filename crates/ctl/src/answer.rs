@@ -2,6 +2,7 @@
 
 mod auth;
 mod census;
+mod context;
 mod endpoint;
 mod imported;
 mod keys;
@@ -15,6 +16,7 @@ mod watch;
 
 pub use auth::{AuthState, Empty, RoleShown, Roles, UserShown, Users};
 pub use census::Census;
+pub use context::ContextsShown;
 pub use endpoint::{HashRow, Hashes, HealthRow, Healths, StatusRow, Statuses};
 pub use imported::Imported;
 pub use keys::{Origin, UsageList, UsageMost, UsageTree};

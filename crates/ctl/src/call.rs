@@ -6,6 +6,7 @@ use etcd::wire::etcdserverpb::RangeResponse;
 use crate::answer::{Answer, Got};
 use crate::command::Command;
 use crate::compat::Compat;
+use crate::context;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::global;
@@ -30,6 +31,8 @@ pub struct Call<'a> {
     pub environment: &'a Environment,
     /// The streams.
     pub io: &'a mut Io,
+    /// The context that the session is in, such as `context "prod"`.
+    pub context: Option<String>,
     /// Format and style, known once there is a session.
     style: Style,
     format: Format,
@@ -45,7 +48,8 @@ impl<'a> Call<'a> {
     ) -> Self {
         let style = Style { compat, is_terminal: io.stdout_is_terminal, ..Style::default() };
         let (args, format) = (Vec::new(), Format::Simple);
-        Self { path, args, before_dashes: None, flags, compat, environment, io, style, format }
+        let (before_dashes, context) = (None, None);
+        Self { path, args, before_dashes, flags, compat, environment, io, context, style, format }
     }
 
     /// The command.
@@ -61,17 +65,21 @@ impl<'a> Call<'a> {
             .unwrap_or_default()
     }
 
-    /// Reads flags and environment and prepares the connection; dials nothing yet.
+    /// Reads flags, environment and context and prepares the connection; looks endpoints up in DNS
+    /// where that is asked for, and dials nothing yet.
     ///
     /// To be called when the arguments are known to be right, because etcdctl checks them first.
-    pub fn session(&mut self) -> Result<Session, Failure> {
-        self.session_knowing(&[])
+    pub async fn session(&mut self) -> Result<Session, Failure> {
+        self.session_knowing(&[]).await
     }
 
     /// The same for a command that reads variables which are no flags.
-    pub fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
+    pub async fn session_knowing(&mut self, variables: &[&str]) -> Result<Session, Failure> {
         self.inherit(variables)?;
-        let settings = global::settings(&self.flags)?;
+        let context = context::selected(&self.flags, self.environment)?;
+        let (flags, environment) = (&self.flags, self.environment);
+        let settings = global::settings(flags, context.as_ref(), environment, self.io).await?;
+        self.context = context.map(|described| format!("context {:?}", described.context.name));
         self.style.is_hex = self.flags.bool("hex");
         self.read_format()?;
         let timeout = self.flags.duration("command-timeout");

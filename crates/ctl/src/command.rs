@@ -16,6 +16,7 @@ mod cas;
 mod check;
 mod compaction;
 mod completion;
+mod context;
 mod defrag;
 mod del;
 mod diff;
@@ -193,6 +194,7 @@ pub static ROOT: Command = Command::group(
         &check::CHECK,
         &compaction::COMPACTION,
         &completion::COMPLETION,
+        &context::CONTEXT,
         &defrag::DEFRAG,
         &del::DEL,
         &diff::DIFF,
@@ -223,3 +225,38 @@ pub static ROOT: Command = Command::group(
     ],
 )
 .persistent(global::FLAGS);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_destroys_more_than_one_key_or_changes_members_can_be_shown_and_asks() {
+        let destructive = [
+            "auth disable",
+            "auth enable",
+            "compaction",
+            "defrag",
+            "del",
+            "import",
+            "lease revoke",
+            "make-mirror",
+            "member add",
+            "member promote",
+            "member remove",
+            "member replace",
+            "member update",
+            "nospace-recover",
+        ];
+        for line in destructive {
+            let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().into()).collect();
+            let found = crate::parse::resolve(&ROOT, &words, Compat::V3_6).ok().unwrap();
+            let command = found.path[found.path.len() - 1];
+            assert!(line.ends_with(command.name), "{line}");
+            for name in ["dry-run", "yes"] {
+                let has_it = command.flags.iter().any(|flag| flag.name == name && flag.is_ours);
+                assert!(has_it, "{line} has no --{name}");
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub mod call;
 pub mod command;
 pub mod compat;
 pub mod confirm;
+pub mod context;
 pub mod decode;
 pub mod environment;
 pub mod failure;
@@ -31,6 +32,7 @@ mod signal;
 pub mod transfer;
 pub mod utl;
 
-pub use environment::Environment;
+pub use context::Context;
+pub use environment::{ClustersOf, Environment};
 pub use io::Io;
 pub use run::{run, run_utl};

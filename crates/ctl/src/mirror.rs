@@ -208,10 +208,14 @@ impl Mirror {
     }
 
     fn range(&self) -> (Bytes, Bytes) {
-        let all = || Bytes::from_static(b"\0");
-        let key = if self.prefix.is_empty() { all() } else { self.prefix.clone() };
-        (key, prefix_end(&self.prefix))
+        prefix_range(&self.prefix)
     }
+}
+
+/// The first key that begins with `prefix`, and the end of all that do.
+pub fn prefix_range(prefix: &Bytes) -> (Bytes, Bytes) {
+    let key = if prefix.is_empty() { Bytes::from_static(b"\0") } else { prefix.clone() };
+    (key, prefix_end(prefix))
 }
 
 fn revision_of(event: &Event) -> i64 {

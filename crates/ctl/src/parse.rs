@@ -10,5 +10,5 @@ mod words;
 pub use flag::{Flag, Kind};
 pub use flags::{FlagError, Flags, Parsed};
 pub use help::{help, usage};
-pub use resolve::{Found, Unknown, resolve};
+pub use resolve::{Found, Unknown, nearest, resolve};
 pub use words::words;

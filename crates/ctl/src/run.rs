@@ -107,7 +107,13 @@ fn attempt(
     let outcome = runtime.block_on(run(&mut call));
     // A connection that is still being made must not hold the end up.
     runtime.shutdown_background();
-    outcome
+    outcome.map_err(|failure| match &call.context {
+        // Whoever chose it last week may not think of it.
+        Some(context) if !failure.message.is_empty() => {
+            failure.with_detail(format!("in {context}; --context='' does without it"))
+        }
+        _ => failure,
+    })
 }
 
 /// The release to follow must be known before the flags are, as it decides which there are.

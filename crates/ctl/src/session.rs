@@ -1,11 +1,12 @@
 //! A command's way to its cluster: endpoints, connections, the time it may take.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd::wire::Message;
 use etcd::wire::rpc::Rpc;
-use etcd::{Cluster, Connector, Endpoint, Error, ErrorClass, Member};
+use etcd::{Cluster, Connector, Endpoint, EndpointError, Error, ErrorClass, Member, Scheme};
 use tokio::time::{Instant, sleep};
 
 use crate::failure::{Failure, exit};
@@ -17,6 +18,8 @@ const DIAL_PAUSE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest time for one of several tries.
 const LONGEST_TRY: Duration = Duration::from_secs(15);
+/// An attempt with less time than this may fail for nothing but that.
+const SHORT: Duration = Duration::from_millis(500);
 /// Time for a command that etcdctl gives any time; a server that hangs is noticed by keepalives.
 pub const UNBOUNDED: Duration = Duration::from_hours(24);
 
@@ -26,6 +29,8 @@ pub struct Session {
     cluster: Cluster,
     endpoints: Vec<Endpoint>,
     texts: Vec<String>,
+    /// What members advertise, and where they are reached.
+    map: BTreeMap<String, String>,
     /// Whether calls need a token, which needs a connection first.
     has_user: bool,
     /// Longest time for a short command.
@@ -48,11 +53,13 @@ impl Session {
             .map_err(|error| Failure::new(exit::BAD_ARGS, error.message()))?;
         let cluster = connector.cluster(settings.endpoints.clone());
         let (endpoints, texts) = (settings.endpoints, settings.endpoint_texts);
+        let map = settings.endpoint_map;
         Ok(Self {
             connector,
             cluster,
             endpoints,
             texts,
+            map,
             has_user,
             timeout,
             timeout_is_given,
@@ -84,6 +91,12 @@ impl Session {
     /// The endpoints as they were given, in the same order.
     pub fn endpoint_texts(&self) -> &[String] {
         &self.texts
+    }
+
+    /// Where a member is reached that says that it answers at `url`.
+    pub fn reached_at(&self, url: &str) -> Result<Endpoint, EndpointError> {
+        let url = self.map.get(url).map_or(url, String::as_str);
+        Endpoint::parse(url, Scheme::Http)
     }
 
     /// Each endpoint's own connection, in the same order.
@@ -189,17 +202,23 @@ pub async fn persist<T>(
     call: impl AsyncFn(Duration) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let end = Instant::now() + limit;
+    let mut earlier = None;
     loop {
         let left = end.duration_since(Instant::now());
-        match call(left).await {
-            Err(error) if is_unreached(&error) => {
-                if end.duration_since(Instant::now()) <= DIAL_PAUSE {
-                    return Err(error);
-                }
-                sleep(DIAL_PAUSE).await;
-            }
-            outcome => return outcome,
+        let error = match call(left).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let rest = end.duration_since(Instant::now());
+        if rest.is_zero() && left < SHORT && error.server_said().is_none() {
+            // That one was cut short; the one before knows more than that time was up.
+            return Err(earlier.unwrap_or(error));
         }
+        if !is_unreached(&error) || rest <= DIAL_PAUSE {
+            return Err(error);
+        }
+        earlier = Some(error);
+        sleep(DIAL_PAUSE).await;
     }
 }
 

@@ -70,7 +70,11 @@ impl Channel {
     ) -> Self {
         let origin = Uri::builder()
             .scheme(endpoint.scheme().as_str())
-            .authority(endpoint.to_string())
+            .authority(match endpoint.socket_path() {
+                // A path is no authority; the server does not ask for one.
+                Some(_) => "localhost".to_owned(),
+                None => endpoint.to_string(),
+            })
             .path_and_query("/")
             .build()
             .expect("invariant: an endpoint is a valid authority");

@@ -1,4 +1,4 @@
-//! From an endpoint to an open connection: name, TCP, TLS.
+//! From an endpoint to an open connection: name, TCP or a socket, TLS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::certificate::CertificateInfo;
 use crate::classify;
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{ErrorClass, Failure};
+use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::tls::TlsSource;
 
@@ -51,17 +52,22 @@ pub(crate) async fn dial(
 ) -> Result<Dialled, Failure> {
     reached.store(false, Ordering::Relaxed);
     let end = Instant::now() + limit;
-    let addresses = resolve(endpoint, end, limit).await?;
-    let tcp = connect(&addresses, end, limit).await?;
+    let socket = if let Some(path) = endpoint.socket_path() {
+        open_socket(path, end, limit).await?
+    } else {
+        let addresses = resolve(endpoint, end, limit).await?;
+        let tcp = connect(&addresses, end, limit).await?;
+        // Requests are small and each waits for its answer.
+        tcp.set_nodelay(true).map_err(|error| classify::connect(&error))?;
+        Socket::Tcp(tcp)
+    };
     reached.store(true, Ordering::Relaxed);
-    // Requests are small and each waits for its answer.
-    tcp.set_nodelay(true).map_err(|error| classify::connect(&error))?;
     match endpoint.scheme() {
         Scheme::Http => {
-            Ok(Dialled { stream: Stream::plain(tcp), generation: 0, certificate: None })
+            Ok(Dialled { stream: Stream::plain(socket), generation: 0, certificate: None })
         }
         Scheme::Https => {
-            let handshake = secure(endpoint, tls, protocol, tcp);
+            let handshake = secure(endpoint, tls, protocol, socket);
             timeout(end.duration_since(Instant::now()), handshake).await.unwrap_or_else(|_| {
                 let text =
                     format!("connected, but no answer to the TLS handshake within {limit:?}");
@@ -69,6 +75,26 @@ pub(crate) async fn dial(
             })
         }
     }
+}
+
+#[cfg(unix)]
+async fn open_socket(path: &str, end: Instant, limit: Duration) -> Result<Socket, Failure> {
+    let connecting = tokio::net::UnixStream::connect(path);
+    match timeout(end.duration_since(Instant::now()), connecting).await {
+        Ok(Ok(socket)) => Ok(Socket::Unix(socket)),
+        Ok(Err(error)) => Err(classify::connect(&error)),
+        // Whoever listens there takes no more connections.
+        Err(_) => {
+            let text = format!("cannot connect within {limit:?}");
+            Err(Failure::new(ErrorClass::Transport, text).unsent())
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn open_socket(_path: &str, _end: Instant, _limit: Duration) -> Result<Socket, Failure> {
+    let failure = Failure::new(ErrorClass::Transport, "this system has no Unix sockets");
+    Err(failure.with_remedy("give the endpoint as host:port").unsent())
 }
 
 async fn resolve(
@@ -121,13 +147,13 @@ async fn secure(
     endpoint: &Endpoint,
     tls: &TlsSource,
     protocol: Protocol,
-    tcp: TcpStream,
+    socket: Socket,
 ) -> Result<Dialled, Failure> {
     let name = tls.server_name(endpoint)?;
     let (client, generation) = tls.client()?;
     let stream = TlsConnector::from(Arc::clone(&client))
         .with_alpn(vec![protocol.alpn()])
-        .connect(name, tcp)
+        .connect(name, socket)
         .await
         .map_err(|error| classify::handshake(&error))?;
     let certificate = stream

@@ -50,10 +50,59 @@ pub enum Error {
 ///
 /// With `is_tls` only those in TLS: who gave TLS settings must not be led to plain text by DNS.
 pub async fn discover(domain: &str, is_tls: bool) -> Result<Vec<Endpoint>, Error> {
-    let resolver = TokioResolver::builder_tokio()
-        .and_then(hickory_resolver::ResolverBuilder::build)
-        .map_err(Error::Settings)?;
-    Resolver(resolver).discover(domain, is_tls).await
+    Resolver::of_machine()?.discover(domain, is_tls).await
+}
+
+/// What etcd's own client looks up.
+#[derive(Debug, Clone, Copy)]
+pub struct Service<'a> {
+    /// The domain.
+    pub domain: &'a str,
+    /// Tells several clusters of the domain apart: `_etcd-client-NAME._tcp`; may be empty.
+    pub name: &'a str,
+}
+
+/// The endpoints of a service, those in TLS first; by the DNS server at `server`, or by this
+/// machine's.
+///
+/// As etcd's own client has it, one of the two names is enough: what is wrong with the other is not
+/// told.
+pub async fn discover_service(
+    service: Service<'_>,
+    server: Option<SocketAddr>,
+) -> Result<Vec<Endpoint>, Error> {
+    let resolver = match server {
+        Some(server) => Resolver::of(server)?,
+        None => Resolver::of_machine()?,
+    };
+    let names = service.names();
+    let (secure, plain) = tokio::join!(
+        resolver.look_up(&names[0], Scheme::Https),
+        resolver.look_up(&names[1], Scheme::Http)
+    );
+    match (secure, plain) {
+        (Err(error), Err(_)) => Err(error),
+        (secure, plain) => {
+            let mut endpoints = secure.unwrap_or_default();
+            endpoints.extend(plain.unwrap_or_default());
+            if endpoints.is_empty() {
+                return Err(no_records(service.domain, &names));
+            }
+            Ok(endpoints)
+        }
+    }
+}
+
+impl Service<'_> {
+    fn names(&self) -> [String; 2] {
+        let domain = self.domain.trim_end_matches('.');
+        let name = if self.name.is_empty() { String::new() } else { format!("-{}", self.name) };
+        ["_etcd-client-ssl", "_etcd-client"].map(|service| format!("{service}{name}._tcp.{domain}"))
+    }
+}
+
+fn no_records(domain: &str, names: &[String]) -> Error {
+    Error::NoRecords { domain: domain.to_owned(), names: names.join(" or ") }
 }
 
 /// The endpoints of `domain`, by the DNS server at `server`.
@@ -62,22 +111,33 @@ pub async fn discover_at(
     domain: &str,
     is_tls: bool,
 ) -> Result<Vec<Endpoint>, Error> {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    let connections = connections.into_iter().map(|mut connection| {
-        connection.port = server.port();
-        connection
-    });
-    let server = NameServerConfig::new(server.ip(), true, connections.collect());
-    let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-    let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        .build()
-        .map_err(Error::Settings)?;
-    Resolver(resolver).discover(domain, is_tls).await
+    Resolver::of(server)?.discover(domain, is_tls).await
 }
 
 struct Resolver(TokioResolver);
 
 impl Resolver {
+    fn of_machine() -> Result<Self, Error> {
+        TokioResolver::builder_tokio()
+            .and_then(hickory_resolver::ResolverBuilder::build)
+            .map(Self)
+            .map_err(Error::Settings)
+    }
+
+    fn of(server: SocketAddr) -> Result<Self, Error> {
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+        let connections = connections.into_iter().map(|mut connection| {
+            connection.port = server.port();
+            connection
+        });
+        let server = NameServerConfig::new(server.ip(), true, connections.collect());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .build()
+            .map(Self)
+            .map_err(Error::Settings)
+    }
+
     async fn discover(&self, domain: &str, is_tls: bool) -> Result<Vec<Endpoint>, Error> {
         let domain = domain.trim_end_matches('.');
         let mut services = vec![("_etcd-client-ssl._tcp", Scheme::Https)];
@@ -92,8 +152,7 @@ impl Resolver {
             names.push(name);
         }
         if endpoints.is_empty() {
-            let names = names.join(" or ");
-            return Err(Error::NoRecords { domain: domain.to_owned(), names });
+            return Err(no_records(domain, &names));
         }
         Ok(endpoints)
     }
@@ -158,6 +217,26 @@ mod tests {
             }
         });
         address
+    }
+
+    #[tokio::test]
+    async fn a_service_with_a_name_has_records_of_its_own() {
+        let server = serve(vec![
+            ("_etcd-client._tcp.example.com.", 1, "a.example.com."),
+            ("_etcd-client-blue._tcp.example.com.", 2, "b.example.com."),
+            ("_etcd-client-ssl-blue._tcp.example.com.", 3, "b.example.com."),
+        ])
+        .await;
+        let found = async |name| {
+            let service = Service { domain: "example.com", name };
+            discover_service(service, Some(server)).await.map(|endpoints| urls(&endpoints))
+        };
+        assert_eq!(found("").await.unwrap(), ["http://a.example.com:1"]);
+        let blue = ["https://b.example.com:3", "http://b.example.com:2"];
+        assert_eq!(found("blue").await.unwrap(), blue);
+        let error = found("red").await.unwrap_err().to_string();
+        let names = "_etcd-client-ssl-red._tcp.example.com or _etcd-client-red._tcp.example.com";
+        assert!(error.starts_with(&format!("example.com has no SRV records {names}")), "{error}");
     }
 
     fn urls(endpoints: &[Endpoint]) -> Vec<String> {

@@ -1,7 +1,7 @@
-//! Where a member answers clients: scheme, host and port.
+//! Where a member answers clients: scheme, host and port, or a socket in the file system.
 
-use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// etcd's default port for clients.
 pub const DEFAULT_PORT: u16 = 2379;
@@ -25,22 +25,38 @@ impl Scheme {
     }
 }
 
-/// One address that a member answers on; prints as `host:port`.
+/// One address that a member answers on; prints as `host:port`, or as `unix:///path`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
     host: String,
     port: u16,
     scheme: Scheme,
+    /// Path of a Unix socket, in place of host and port.
+    socket: Option<String>,
 }
+
+/// Ends the host of a URL that stands for a socket; no name under `invalid` exists (RFC 6761).
+const SOCKET_SUFFIX: &str = ".unix-socket.invalid";
 
 impl Endpoint {
     /// An endpoint from its parts; `host` is a name or an address, an IPv6 one without brackets.
     pub fn new(scheme: Scheme, host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, scheme }
+        Self { host: host.into(), port, scheme, socket: None }
     }
 
-    /// Reads `host`, `host:port` or `http(s)://host:port`; IPv6 addresses stand in brackets.
+    /// A Unix socket at `path`.
+    pub fn socket(scheme: Scheme, path: impl Into<String>) -> Self {
+        let path = path.into();
+        // As etcd's own client has it: `localhost:m1` is a name that its certificates carry.
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let host = name.split(':').next().unwrap_or_default().to_owned();
+        Self { host, port: DEFAULT_PORT, scheme, socket: Some(path) }
+    }
+
+    /// Reads `host`, `host:port` or `http(s)://host:port`, where IPv6 addresses stand in brackets;
+    /// or `unix://path` and `unixs://path`, whose path is absolute with a third slash.
     ///
+    /// A socket of `unix://` is spoken to as `default` says, as etcd's own client does it.
     /// `default` is the scheme of a text without one; the port defaults to [`DEFAULT_PORT`].
     pub fn parse(text: &str, default: Scheme) -> Result<Self, EndpointError> {
         let text = text.trim();
@@ -51,13 +67,19 @@ impl Endpoint {
         if text.contains('@') {
             return Err(EndpointError::UserInfo);
         }
+        if let Some((scheme, path)) = split_socket(text, default) {
+            if path.is_empty() {
+                return Err(EndpointError::NoSocket(text.to_owned()));
+            }
+            return Ok(Self::socket(scheme, path));
+        }
         let (scheme, rest) = split_scheme(text, default)?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
             return Err(EndpointError::Path(text.to_owned()));
         }
         let (host, port) = split_port(text, authority)?;
-        Ok(Self { host, port, scheme })
+        Ok(Self { host, port, scheme, socket: None })
     }
 
     /// How bytes travel to it.
@@ -65,7 +87,7 @@ impl Endpoint {
         self.scheme
     }
 
-    /// Name or address, an IPv6 one without brackets.
+    /// Name or address, an IPv6 one without brackets; of a socket the file's name up to a colon.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -75,15 +97,45 @@ impl Endpoint {
         self.port
     }
 
-    /// `scheme://host:port`.
+    /// The path of a Unix socket, if it is one.
+    pub fn socket_path(&self) -> Option<&str> {
+        self.socket.as_deref()
+    }
+
+    /// `scheme://host:port`, or `unix://path`.
     pub fn url(&self) -> String {
-        format!("{}://{self}", self.scheme.as_str())
+        match self.socket {
+            Some(_) => self.to_string(),
+            None => format!("{}://{self}", self.scheme.as_str()),
+        }
+    }
+
+    /// What stands for it in the URL of an HTTP request: `scheme://host:port`, also for a socket.
+    pub(crate) fn request_url(&self) -> String {
+        let Some(path) = &self.socket else { return self.url() };
+        let mut url = format!("{}://", self.scheme.as_str());
+        for byte in path.bytes() {
+            let _ = write!(url, "{byte:02x}");
+        }
+        url.push_str(SOCKET_SUFFIX);
+        url
+    }
+
+    /// The endpoint for which `host` stands in the URL of an HTTP request, if it is a socket.
+    pub(crate) fn of_request_host(scheme: Scheme, host: &str) -> Option<Self> {
+        let digits = host.strip_suffix(SOCKET_SUFFIX)?;
+        let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+        let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+        Some(Self::socket(scheme, String::from_utf8(bytes?).ok()?))
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
+        if let Some(path) = &self.socket {
+            let scheme = if self.scheme == Scheme::Https { "unixs" } else { "unix" };
+            write!(f, "{scheme}://{path}")
+        } else if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
         } else {
             write!(f, "{}:{}", self.host, self.port)
@@ -106,12 +158,15 @@ pub enum EndpointError {
     /// A user or password in the URL; the text is not repeated.
     #[error("an endpoint holds a user name or password; give them as --user or in auth")]
     UserInfo,
-    /// Some scheme that is not served over TCP.
+    /// Some scheme that etcd does not serve.
     #[error("endpoint {0:?} has the scheme {1:?}; http and https are supported")]
     Scheme(String, String),
     /// More than an authority.
     #[error("endpoint {0:?} has a path; give only scheme, host and port")]
     Path(String),
+    /// No path of a socket.
+    #[error("endpoint {0:?} has no path; give the socket's, such as unix:///run/etcd.sock")]
+    NoSocket(String),
     /// No host before the port.
     #[error("endpoint {0:?} has no host; give it as host:port")]
     NoHost(String),
@@ -129,14 +184,19 @@ pub enum EndpointError {
     Brackets(String),
 }
 
-fn split_scheme(text: &str, default: Scheme) -> Result<(Scheme, &str), EndpointError> {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        // `unix:/path` has no second slash.
-        if let Some(scheme @ ("unix" | "unixs")) = text.split(':').next() {
-            return Err(EndpointError::Scheme(text.to_owned(), scheme.to_owned()));
-        }
-        return Ok((default, text));
+/// Scheme and path of a socket, if the text is one; the two slashes may be left out.
+fn split_socket(text: &str, default: Scheme) -> Option<(Scheme, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "unix" => default,
+        "unixs" => Scheme::Https,
+        _ => return None,
     };
+    Some((scheme, rest.strip_prefix("//").unwrap_or(rest)))
+}
+
+fn split_scheme(text: &str, default: Scheme) -> Result<(Scheme, &str), EndpointError> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Ok((default, text)) };
     match scheme.to_ascii_lowercase().as_str() {
         "http" => Ok((Scheme::Http, rest)),
         "https" => Ok((Scheme::Https, rest)),
@@ -148,7 +208,8 @@ fn split_port(text: &str, authority: &str) -> Result<(String, u16), EndpointErro
     let (host, port) = if let Some(inner) = authority.strip_prefix('[') {
         let brackets = || EndpointError::Brackets(text.to_owned());
         let (host, rest) = inner.split_once(']').ok_or_else(brackets)?;
-        host.parse::<Ipv6Addr>().map_err(|_| brackets())?;
+        // kubeadm's manifests have `https://[127.0.0.1]:2379`, which Go takes.
+        host.parse::<IpAddr>().map_err(|_| brackets())?;
         let port = match rest.strip_prefix(':') {
             Some(port) => Some(port),
             None if rest.is_empty() => None,
@@ -211,6 +272,7 @@ mod tests {
         check("HTTPS://Infra1.Example.com:65535/", "https://infra1.example.com:65535");
         check("[::1]:2379", "http://[::1]:2379");
         check("[fd00::2]", "http://[fd00::2]:2379");
+        check("https://[127.0.0.1]:2379", "https://127.0.0.1:2379");
         check("https://[::1]:22379", "https://[::1]:22379");
         let plain = Endpoint::parse("infra1:2379", Scheme::Https).unwrap();
         assert_eq!(
@@ -221,6 +283,25 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_is_read_as_etcds_own_client_reads_it() {
+        check("unix:///run/etcd.sock", "unix:///run/etcd.sock");
+        check("unix:/run/etcd.sock", "unix:///run/etcd.sock");
+        check("unix://localhost:m1", "unix://localhost:m1");
+        check("UNIXS:///run/etcd.sock", "unixs:///run/etcd.sock");
+        let plain = Endpoint::parse("unix:///run/localhost:m1", Scheme::Http).unwrap();
+        assert_eq!((plain.host(), plain.scheme()), ("localhost", Scheme::Http));
+        assert_eq!(plain.socket_path(), Some("/run/localhost:m1"));
+        let secure = Endpoint::parse("unix://etcd.sock", Scheme::Https).unwrap();
+        assert_eq!((secure.host(), secure.scheme()), ("etcd.sock", Scheme::Https));
+        for endpoint in [plain, secure] {
+            let url = endpoint.request_url();
+            let host = url.split_once("://").unwrap().1;
+            assert_eq!(Endpoint::of_request_host(endpoint.scheme(), host), Some(endpoint));
+        }
+        assert_eq!(Endpoint::of_request_host(Scheme::Http, "etcd.example.com"), None);
+    }
+
+    #[test]
     fn every_mistake_has_its_own_message() {
         check("", "an endpoint is empty; give it as host:port, such as 10.0.0.1:2379");
         check(
@@ -228,12 +309,12 @@ mod tests {
             "an endpoint holds a user name or password; give them as --user or in auth",
         );
         check(
-            "unix:///run/etcd.sock",
-            "endpoint \"unix:///run/etcd.sock\" has the scheme \"unix\"; http and https are supported",
+            "ftp://a:2379",
+            "endpoint \"ftp://a:2379\" has the scheme \"ftp\"; http and https are supported",
         );
         check(
-            "unix:/run/etcd.sock",
-            "endpoint \"unix:/run/etcd.sock\" has the scheme \"unix\"; http and https are supported",
+            "unix://",
+            "endpoint \"unix://\" has no path; give the socket's, such as unix:///run/etcd.sock",
         );
         check("a:2379/v3", "endpoint \"a:2379/v3\" has a path; give only scheme, host and port");
         check(

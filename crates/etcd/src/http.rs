@@ -174,7 +174,7 @@ impl HttpPool {
         mut request: Request<Full<Bytes>>,
         max: usize,
     ) -> Result<HttpReply, Failure> {
-        let uri: Uri = format!("{}{path}", endpoint.url())
+        let uri: Uri = format!("{}{path}", endpoint.request_url())
             .parse()
             .map_err(|_| Failure::new(ErrorClass::Other, "not a path of a URL"))?;
         *request.uri_mut() = uri;
@@ -259,15 +259,16 @@ impl Service<Uri> for Dialler {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let Self { tls, dial_timeout } = self.clone();
         Box::pin(async move {
-            let endpoint = Endpoint::parse(
-                &format!(
-                    "{}://{}",
-                    uri.scheme_str().unwrap_or("http"),
-                    uri.authority().map_or("", |a| a.as_str())
-                ),
-                Scheme::Http,
-            )
-            .map_err(|error| Failure::new(ErrorClass::Other, error.to_string()))?;
+            let scheme = uri.scheme_str().unwrap_or("http");
+            let kind = if scheme == "https" { Scheme::Https } else { Scheme::Http };
+            let socket = Endpoint::of_request_host(kind, uri.host().unwrap_or_default());
+            let endpoint = if let Some(endpoint) = socket {
+                endpoint
+            } else {
+                let authority = uri.authority().map_or("", |authority| authority.as_str());
+                Endpoint::parse(&format!("{scheme}://{authority}"), Scheme::Http)
+                    .map_err(|error| Failure::new(ErrorClass::Other, error.to_string()))?
+            };
             let reached = AtomicBool::new(false);
             let dialled =
                 dial::dial(&endpoint, &tls, Protocol::Http1, dial_timeout, &reached).await?;

@@ -28,6 +28,7 @@ mod member;
 mod range_stream;
 mod rpc;
 mod snapshot;
+mod socket;
 mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::classify;
 use crate::error::{ErrorClass, Failure};
+use crate::socket::Socket;
 
 /// What came first from the server.
 #[derive(Debug)]
@@ -115,8 +115,8 @@ impl Traffic {
 }
 
 enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 /// One connection.
@@ -129,11 +129,11 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn plain(io: TcpStream) -> Self {
+    pub(crate) fn plain(io: Socket) -> Self {
         Self::new(Io::Plain(io))
     }
 
-    pub(crate) fn tls(io: TlsStream<TcpStream>) -> Self {
+    pub(crate) fn tls(io: TlsStream<Socket>) -> Self {
         Self::new(Io::Tls(Box::new(io)))
     }
 

@@ -48,13 +48,7 @@ impl Answer for Census<'_> {
         let header: Vec<String> = COLUMNS.map(str::to_uppercase).to_vec();
         let mut rows = vec![header];
         rows.extend(self.seats().into_iter().map(|seat| self.cells(seat)));
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-        let widths: Vec<usize> = (0..COLUMNS.len()).filter_map(width).collect();
-        for row in &rows {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-            let line = cells.collect::<Vec<_>>().join("  ");
-            simple::line(line.trim_end(), out);
-        }
+        simple::columns(&rows, out);
     }
 
     fn json(&self, _style: Style, out: &mut Vec<u8>) -> bool {

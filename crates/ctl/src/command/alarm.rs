@@ -23,7 +23,7 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("alarm list command accepts no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::ALARM, pb::AlarmRequest::default()).await?;
     call.print(&Alarms(&answer))
 }
@@ -32,7 +32,7 @@ async fn disarm(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("alarm disarm command accepts no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let ended = disarm_all(&session).await?;
     call.print(&Alarms(&ended))
 }

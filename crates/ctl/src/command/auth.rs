@@ -7,6 +7,7 @@ use super::Command;
 use crate::answer::AuthState;
 use crate::call::Call;
 use crate::compat::Compat;
+use crate::confirm::{DRY_RUN, Silence, YES, confirm, is_wanted};
 use crate::failure::Failure;
 
 /// `auth`.
@@ -18,11 +19,13 @@ pub(super) const AUTH: Command = Command::group(
 );
 
 const DISABLE: Command =
-    Command::new("disable", "disable", "Disables authentication", |call| Box::pin(disable(call)));
+    Command::new("disable", "disable", "Disables authentication", |call| Box::pin(disable(call)))
+        .flags(&[DRY_RUN, YES]);
 
 const ENABLE: Command =
     Command::new("enable", "enable", "Enables authentication", |call| Box::pin(enable(call)))
-        .long("Needs a user root; the role root is made and given to it where it is missing.");
+        .long("Needs a user root; the role root is made and given to it where it is missing.")
+        .flags(&[DRY_RUN, YES]);
 
 const STATUS: Command = Command::new("status", "status", "Returns authentication status", |call| {
     Box::pin(status(call))
@@ -34,7 +37,15 @@ const NO_ROOT_ROLE: &str = "etcdserver: root user does not have root role";
 
 async fn enable(call: &mut Call<'_>) -> Result<(), Failure> {
     refuse_arguments(call, "enable")?;
-    let session = call.session()?;
+    let session = call.session().await?;
+    if is_wanted(call) {
+        let users = session.read(&rpc::USER_LIST, pb::AuthUserListRequest {}).await?.users;
+        let names = if users.is_empty() { "nobody".to_owned() } else { users.join(", ") };
+        let plan = [format!("refuse every client that is none of the users: {names}")];
+        if !confirm(call, &plan, "Enable authentication?", Silence::MeansYes)? {
+            return Ok(());
+        }
+    }
     let mut answer = session.change(&rpc::AUTH_ENABLE, pb::AuthEnableRequest {}).await;
     if answer.as_ref().is_err_and(|failure| failure.message == NO_ROOT_ROLE) {
         let root = || "root".to_owned();
@@ -55,7 +66,13 @@ async fn enable(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn disable(call: &mut Call<'_>) -> Result<(), Failure> {
     refuse_arguments(call, "disable")?;
-    let session = call.session()?;
+    let session = call.session().await?;
+    if is_wanted(call) {
+        let plan = ["let every client do everything: users and roles count no more".to_owned()];
+        if !confirm(call, &plan, "Disable authentication?", Silence::MeansYes)? {
+            return Ok(());
+        }
+    }
     session.change(&rpc::AUTH_DISABLE, pb::AuthDisableRequest {}).await?;
     call.say("Authentication Disabled");
     Ok(())
@@ -63,7 +80,7 @@ async fn disable(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn status(call: &mut Call<'_>) -> Result<(), Failure> {
     refuse_arguments(call, "status")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::AUTH_STATUS, pb::AuthStatusRequest {}).await?;
     call.print(&AuthState(&answer))
 }

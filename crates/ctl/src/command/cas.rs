@@ -63,7 +63,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         success: op(request_op::Request::RequestPut(put)),
         failure: op(request_op::Request::RequestRange(get)),
     };
-    let session = call.session()?;
+    let session = call.session().await?;
     let reply = session.change(&rpc::TXN, request).await?;
     call.print(&Transacted(&reply))?;
     if reply.succeeded { Ok(()) } else { Err(Failure::error(unexpected(&key, &reply))) }

@@ -86,7 +86,7 @@ fn model(call: &Call<'_>) -> Result<usize, Failure> {
 async fn perf(call: &mut Call<'_>) -> Result<(), Failure> {
     const LOADS: [(u32, usize); 4] = [(150, 50), (1000, 200), (8000, 500), (15_000, 1000)];
     let (rate, clients) = LOADS[model(call)?];
-    let session = call.session()?;
+    let session = call.session().await?;
     let prefix = unused_prefix(call, &session).await?;
     let load = Load {
         prefix: prefix.clone(),
@@ -138,7 +138,7 @@ async fn datascale(call: &mut Call<'_>) -> Result<(), Failure> {
     const LOADS: [(u64, usize); 4] =
         [(10_000, 50), (100_000, 200), (1_000_000, 500), (3_000_000, 1000)];
     let (count, clients) = LOADS[model(call)?];
-    let session = call.session()?;
+    let session = call.session().await?;
     let prefix = unused_prefix(call, &session).await?;
     let before = memory(call, &session, "before").await?;
     call.say(&format!(

@@ -10,7 +10,7 @@ use super::Command;
 use super::endpoint::{CLUSTER, Target, targets};
 use crate::call::Call;
 use crate::compat::Compat;
-use crate::confirm::{DRY_RUN, Silence, YES, confirm};
+use crate::confirm::{DRY_RUN, Silence, YES, confirm, is_wanted};
 use crate::failure::{Failure, error_text, exit};
 use crate::go;
 use crate::operate::defrag::{self, Options, Plan, Told};
@@ -49,6 +49,7 @@ pub(super) const WAIT: Flag =
     Flag::duration("wait", "2m", "longest time for a member to catch up, or leadership to move")
         .ours();
 
+const QUESTION: &str = "Defragment them?";
 /// Longest time for one member unless `--command-timeout` is given: a file of 8 GB takes minutes.
 const LIMIT: Duration = Duration::from_mins(30);
 
@@ -63,9 +64,16 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("--if needs --safe, which is off"));
     }
     let rule = if rule.is_empty() { None } else { Some(parse(&rule)?) };
-    let session = call.session()?;
+    let session = call.session().await?;
     if !is_safe {
         let targets = targets(call, &session).await?;
+        let line = |target: &Target| {
+            format!("defragment {}, which answers nothing meanwhile", target.text)
+        };
+        let plan: Vec<String> = targets.iter().map(line).collect();
+        if is_wanted(call) && !confirm(call, &plan, QUESTION, Silence::MeansYes)? {
+            return Ok(());
+        }
         return one_after_the_other(call, &session, &targets).await;
     }
     let options = options(call, &session, rule, false);
@@ -75,7 +83,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if plan.steps.is_empty() {
         lines.push("no member is to be defragmented".to_owned());
     }
-    if !confirm(call, &lines, "Defragment them?", Silence::MeansYes)? {
+    if !confirm(call, &lines, QUESTION, Silence::MeansYes)? {
         return Ok(());
     }
     defrag::run(&session, &plan, &options, &mut Teller(call)).await

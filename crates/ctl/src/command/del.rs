@@ -10,6 +10,9 @@ use super::get::{ONE_RANGE, TOO_MANY, range};
 use crate::answer::Deleted;
 use crate::call::Call;
 use crate::compat::Compat;
+use crate::confirm::{
+    DRY_RUN, Silence, YES, confirm, is_refused, is_wanted, keys, look, name_keys,
+};
 use crate::failure::Failure;
 use crate::go;
 use crate::io::Io;
@@ -24,12 +27,14 @@ pub(super) const DEL: Command = Command::new(
 )
 .flags(FLAGS);
 
-/// Its flags, which a transaction's `del` takes too.
-pub(super) const FLAGS: &[Flag] = &[
+/// Its flags; a transaction's `del` takes those of etcdctl.
+const FLAGS: &[Flag] = &[
+    DRY_RUN,
     Flag::bool("from-key", "all keys from this one on"),
     Flag::bool("prefix", "all keys that begin so"),
     Flag::bool("prev-kv", "answer the keys that were deleted"),
     Flag::bool("range", "yes, a range: do not wait before it is deleted").since(Compat::V3_5),
+    YES,
 ];
 
 /// Time to think again before a range is deleted.
@@ -37,10 +42,33 @@ pub(super) const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
 
 async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     let request = request(&call.args, &call.flags)?;
-    if warn_of_range(&call.args, &call.flags, call.compat, call.io) {
+    let is_asked = is_wanted(call) && (call.flags.bool("dry-run") || !request.range_end.is_empty());
+    if !is_asked
+        && !call.flags.bool("yes")
+        && warn_of_range(&call.args, &call.flags, call.compat, call.io)
+    {
         tokio::time::sleep(SECOND_THOUGHTS).await;
     }
-    let session = call.session()?;
+    let session = call.session().await?;
+    if is_asked {
+        let found = look(&session, request.key.clone(), request.range_end.clone()).await;
+        let plan = match found {
+            Ok(found) => {
+                let mut plan = vec![format!("delete {}", keys(found.count))];
+                let names = found.kvs.iter().map(|kv| &kv.key[..]);
+                plan.extend(name_keys(names, usize::try_from(found.count).unwrap_or_default()));
+                plan
+            }
+            // Who may write need not be allowed to read.
+            Err(failure) if is_refused(&failure) => {
+                vec!["delete keys that this user may not read".to_owned()]
+            }
+            Err(failure) => return Err(failure),
+        };
+        if !confirm(call, &plan, "Delete them?", Silence::MeansYes)? {
+            return Ok(());
+        }
+    }
     let reply = session.change(&rpc::DELETE_RANGE, request).await?;
     call.print(&Deleted(&reply))
 }

@@ -39,7 +39,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     };
     let from = number(&revisions[0])?;
     let to = revisions.get(1).map_or(Ok(0), number)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let old = at(&session, &key, from).await?;
     let new = at(&session, &key, to).await?;
     if old.as_ref().map(|kv| &kv.value) == new.as_ref().map(|kv| &kv.value) {

@@ -65,7 +65,7 @@ async fn request(
     what: &'static str,
     version: String,
 ) -> Result<(), Failure> {
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::DowngradeRequest { action: action as i32, version };
     let answer = session.change(&rpc::DOWNGRADE, request).await?;
     call.print(&Downgraded(what, &answer))

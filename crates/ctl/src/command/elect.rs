@@ -44,7 +44,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
             return Err(Failure::bad_args(text));
         }
     };
-    let session = call.session()?;
+    let session = call.session().await?;
     let Some(proposal) = proposal else { return observe(call, &session, &name).await };
     let mut lease = Lease::grant(&session, TTL_SECONDS).await?;
     let outcome = campaign(call, &session, &mut lease, &name, proposal).await;

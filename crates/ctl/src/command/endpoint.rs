@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd::wire::etcdserverpb as pb;
 use etcd::wire::rpc;
-use etcd::{Endpoint, Error, ErrorClass, Member, Scheme};
+use etcd::{Error, ErrorClass, Member};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -81,7 +81,8 @@ pub(super) async fn targets(call: &Call<'_>, session: &Session) -> Result<Vec<Ta
     })?;
     let urls = list.members.into_iter().flat_map(|member| member.client_urls);
     urls.map(|text| {
-        let endpoint = Endpoint::parse(&text, Scheme::Http)
+        let endpoint = session
+            .reached_at(&text)
             .map_err(|error| Failure::new(exit::BAD_CONNECTION, error.to_string()))?;
         Ok(Target { text, member: session.connector().member(endpoint) })
     })
@@ -89,7 +90,7 @@ pub(super) async fn targets(call: &Call<'_>, session: &Session) -> Result<Vec<Ta
 }
 
 async fn health(call: &mut Call<'_>) -> Result<(), Failure> {
-    let session = call.session()?;
+    let session = call.session().await?;
     let targets = targets(call, &session).await?;
     let asks_alarms = call.compat >= Compat::V3_5;
     let rows = join_all(targets.iter().map(|target| examine(target, asks_alarms, session.timeout)));
@@ -147,7 +148,7 @@ fn alarm_text(answer: Result<pb::AlarmResponse, Error>) -> String {
 }
 
 async fn status(call: &mut Call<'_>) -> Result<(), Failure> {
-    let session = call.session()?;
+    let session = call.session().await?;
     let targets = targets(call, &session).await?;
     let answers = statuses(&targets, session.timeout).await;
     let mut rows = Vec::new();
@@ -182,7 +183,7 @@ pub(super) async fn statuses(
 
 async fn hash_kv(call: &mut Call<'_>) -> Result<(), Failure> {
     let revision = call.flags.int("rev");
-    let session = call.session()?;
+    let session = call.session().await?;
     let targets = targets(call, &session).await?;
     let answers = join_all(targets.iter().map(|target| {
         persist(session.timeout, async |left| {

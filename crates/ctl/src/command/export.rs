@@ -78,7 +78,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     };
     let path = (name != b"-").then(|| path_of(name));
     let options = gentle(call, call.flags.bytes("prefix").to_vec(), false)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     // First, so that a place that cannot be written costs the cluster nothing.
     let mut target = match &path {
         Some(path) => Target::File(Box::new(KeyFileWriter::create(path).map_err(failure)?)),

@@ -48,7 +48,7 @@ pub(super) const FLAGS: &[Flag] = &[
 
 async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     let request = request(&call.args, &call.flags)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     call.style().is_value_only = call.flags.bool("print-value-only");
     call.style().decode = decode(&call.flags)?;
     if paged::is_possible(call, &request) {

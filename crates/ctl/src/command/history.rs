@@ -38,7 +38,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("history needs one key"));
     };
     let (key, keys_only) = (key.clone(), call.flags.bool("keys-only"));
-    let session = call.session()?;
+    let session = call.session().await?;
     let events = events(&session, &key).await?;
     for event in events {
         call.print(&Change { event, keys_only })?;

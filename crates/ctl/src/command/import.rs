@@ -82,7 +82,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     let bytes = |name: &str| call.flags.bytes(name).to_vec();
     let renaming = Renaming { from: bytes("prefix-from"), to: bytes("prefix-to") };
     let is_unchecked = call.flags.bool("skip-hash-check");
-    let session = call.session()?;
+    let session = call.session().await?;
     let mut file = match &path {
         Some(path) => KeyFile::open(path, is_unchecked),
         None => KeyFile::spool(&mut *call.io.stdin, is_unchecked),

@@ -156,7 +156,7 @@ async fn open(call: &mut Call<'_>, keys_only: bool) -> Result<(Scan, usize), Fai
     };
     let skip = prefix.len();
     let options = gentle(call, prefix, keys_only)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let scan = Scan::open(&session, options).await?;
     if let Some(note) = scan.note() {
         call.io.complain(note);

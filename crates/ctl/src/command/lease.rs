@@ -6,6 +6,7 @@ use etcd::wire::rpc;
 use super::Command;
 use crate::answer::{Granted, KeptAlive, Leases, Revoked, TimeToLive};
 use crate::call::Call;
+use crate::confirm::{DRY_RUN, Silence, YES, confirm, is_refused, is_wanted, keys, name_keys};
 use crate::failure::{Failure, exit};
 use crate::go;
 use crate::parse::Flag;
@@ -33,7 +34,9 @@ const LIST: Command =
     Command::new("list", "list", "List all active leases", |call| Box::pin(list(call)));
 
 const REVOKE: Command =
-    Command::new("revoke", "revoke <leaseID>", "Revokes leases", |call| Box::pin(revoke(call)));
+    Command::new("revoke", "revoke <leaseID>", "Revokes leases", |call| Box::pin(revoke(call)))
+        .long("The keys that hang on a lease are deleted with it.")
+        .flags(&[DRY_RUN, YES]);
 
 const TIME_TO_LIVE: Command =
     Command::new("timetolive", "timetolive <leaseID> [options]", "Get lease information", |call| {
@@ -47,7 +50,7 @@ async fn grant(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     let ttl = go::int64_base(&call.arg(0), 10)
         .map_err(|why| Failure::bad_args(format!("bad TTL ({why})")))?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::LeaseGrantRequest { ttl, id: 0 };
     let answer = session
         .change(&rpc::LEASE_GRANT, request)
@@ -61,7 +64,30 @@ async fn revoke(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("lease revoke command needs 1 argument"));
     }
     let id = id(&call.arg(0))?;
-    let session = call.session()?;
+    let session = call.session().await?;
+    if is_wanted(call) {
+        let request = pb::LeaseTimeToLiveRequest { id, keys: true };
+        let found = session.read(&rpc::LEASE_TIME_TO_LIVE, request).await;
+        let (plan, is_empty) = match found {
+            Ok(answer) => {
+                let (count, found) = (keys(answer.keys.len() as i64), answer.keys);
+                let mut plan = vec![format!("revoke lease {id:016x}, and delete {count}")];
+                plan.extend(name_keys(found.iter().map(|key| &key[..]), found.len()));
+                (plan, found.is_empty())
+            }
+            Err(failure) if is_refused(&failure) => {
+                let text = format!("revoke lease {id:016x}, and delete keys that are not yours");
+                (vec![text], false)
+            }
+            Err(failure) => return Err(failure),
+        };
+        // One without keys is nobody's loss.
+        if (call.flags.bool("dry-run") || !is_empty)
+            && !confirm(call, &plan, "Delete them?", Silence::MeansYes)?
+        {
+            return Ok(());
+        }
+    }
     let answer = session
         .change(&rpc::LEASE_REVOKE, pb::LeaseRevokeRequest { id })
         .await
@@ -74,7 +100,7 @@ async fn time_to_live(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("lease timetolive command needs lease ID as argument"));
     }
     let (id, keys) = (id(&call.arg(0))?, call.flags.bool("keys"));
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::LeaseTimeToLiveRequest { id, keys };
     let answer = session
         .read_within(&rpc::LEASE_TIME_TO_LIVE, request, session.timeout)
@@ -84,7 +110,7 @@ async fn time_to_live(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session
         .read(&rpc::LEASE_LEASES, pb::LeaseLeasesRequest {})
         .await
@@ -97,7 +123,7 @@ async fn keep_alive(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("lease keep-alive command needs lease ID as argument"));
     }
     let id = id(&call.arg(0))?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let bad = |error: etcd::Error| Failure::from(error).with_code(exit::BAD_CONNECTION);
     if call.flags.bool("once") {
         let once = async |left| session.cluster().keep_alive_once(id, left).await;

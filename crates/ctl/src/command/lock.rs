@@ -37,7 +37,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     };
     let (name, command) = (name.clone(), command.to_vec());
     let ttl = call.flags.int("ttl");
-    let session = call.session()?;
+    let session = call.session().await?;
     let mut lease = Lease::grant(&session, if ttl > 0 { ttl } else { 60 }).await?;
     let outcome = hold(call, &session, &mut lease, &name, &command).await;
     lease.revoke(&session).await;

@@ -1,8 +1,10 @@
 //! `make-mirror`: keeps a copy of the keys in another cluster.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use etcd::{AuthConfig, ClientConfig, Endpoint, Scheme, TlsConfig};
 use model::secret::Secret;
 use tokio::time::{Instant, interval_at};
@@ -10,9 +12,11 @@ use tokio::time::{Instant, interval_at};
 use super::Command;
 use crate::call::Call;
 use crate::compat::Compat;
+use crate::confirm::{DRY_RUN, Silence, YES, confirm, is_wanted, keys, look};
 use crate::failure::{Failure, exit};
 use crate::global::Settings;
-use crate::mirror::{Mirror, Progress};
+use crate::go;
+use crate::mirror::{Mirror, Progress, prefix_range};
 use crate::parse::{Flag, Flags};
 use crate::password;
 use crate::session::Session;
@@ -39,11 +43,13 @@ has written. Leases are not mirrored.",
     Flag::text("dest-prefix", "", "what takes the place of --prefix at the destination"),
     Flag::text("dest-user", "", "user of the destination, as NAME or NAME:PASSWORD")
         .since(Compat::V3_5),
+    DRY_RUN,
     Flag::int("max-txn-ops", "128", "most operations in one transaction").since(Compat::V3_6),
     Flag::bool("no-dest-prefix", "leave --prefix out at the destination"),
     Flag::text("prefix", "", "mirror only keys that begin with this"),
     Flag::int("rev", "0", "copy nothing, follow the changes from this revision on")
         .since(Compat::V3_6),
+    YES,
 ]);
 
 /// How often the number of keys is printed.
@@ -70,10 +76,13 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
             Failure::bad_args(format!("--max-txn-ops is {ops}; give a number from 1 on"))
         })?,
     };
-    let source = call.session()?;
+    let source = call.session().await?;
     let settings = destination(&call.arg(0), &call.flags)?;
     let dest = Session::new(settings, source.timeout, false, usize::MAX)?;
     let mirror = Mirror { prefix: prefix.into(), dest_prefix: dest_prefix.into(), max_ops };
+    if is_wanted(call) && !is_agreed(call, &source, &dest, &mirror).await? {
+        return Ok(());
+    }
     let (progress, from) = (Progress::default(), call.flags.int("rev").max(0));
     let work = async {
         let from = match from {
@@ -108,6 +117,38 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     })
 }
 
+/// Whether to go on, where keys of the destination may be overwritten.
+async fn is_agreed(
+    call: &mut Call<'_>,
+    source: &Session,
+    dest: &Session,
+    mirror: &Mirror,
+) -> Result<bool, Failure> {
+    let count = async |session: &Session, prefix: &Bytes| {
+        let (key, end) = prefix_range(prefix);
+        Ok::<_, Failure>(look(session, key, end).await?.count)
+    };
+    let there = count(dest, &mirror.dest_prefix).await?;
+    if there == 0 && !call.flags.bool("dry-run") {
+        return Ok(true);
+    }
+    let (from, to) = (go::quote(&mirror.prefix), go::quote(&mirror.dest_prefix));
+    let first = if let rev @ 1.. = call.flags.int("rev") {
+        format!("follow the changes of keys that begin with {from} from {rev} on")
+    } else {
+        let count = keys(count(source, &mirror.prefix).await?);
+        format!("copy {count} that begin with {from}, and follow their changes")
+    };
+    let second = format!(
+        "at the destination {} that begin with {to}: those with the same name are overwritten",
+        match there {
+            1 => "is 1 key".to_owned(),
+            count => format!("are {count} keys"),
+        }
+    );
+    confirm(call, &[first, second], "Mirror them?", Silence::MeansYes)
+}
+
 fn destination(text: &str, flags: &Flags) -> Result<Settings, Failure> {
     let file = |name: &str| {
         let path = flags.text(name);
@@ -134,7 +175,7 @@ fn destination(text: &str, flags: &Flags) -> Result<Settings, Failure> {
         dial_timeout: flags.duration("dial-timeout"),
         ..ClientConfig::default()
     };
-    Ok(Settings { endpoint_texts, endpoints, client })
+    Ok(Settings { endpoint_texts, endpoints, endpoint_map: BTreeMap::new(), client })
 }
 
 fn user(flags: &Flags) -> Result<AuthConfig, Failure> {

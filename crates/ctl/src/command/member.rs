@@ -11,7 +11,7 @@ use super::member_replace::{REPLACE, WAIT_TIME, add_and_wait};
 use crate::answer::{MemberAdded, MemberChanged, Members};
 use crate::call::Call;
 use crate::compat::Compat;
-use crate::confirm::{DRY_RUN, FORCE, Silence, YES, confirm};
+use crate::confirm::{DRY_RUN, FORCE, Silence, YES, confirm, is_wanted};
 use crate::failure::Failure;
 use crate::operate::Census;
 use crate::operate::joining::removal;
@@ -68,7 +68,8 @@ const PROMOTE: Command = Command::new(
     "Promotes a non-voting member in the cluster",
     |call| Box::pin(promote(call)),
 )
-.long("Makes a learner a voting member; the cluster refuses that until it has caught up.");
+.long("Makes a learner a voting member; the cluster refuses that until it has caught up.")
+.flags(&[DRY_RUN, YES]);
 
 const REMOVE: Command =
     Command::new("remove", "remove <memberID>", "Removes a member from the cluster", |call| {
@@ -82,7 +83,11 @@ const UPDATE: Command = Command::new(
     "Updates a member in the cluster",
     |call| Box::pin(update(call)),
 )
-.flags(&[Flag::text("peer-urls", "", "where other members reach it, with commas between")]);
+.flags(&[
+    DRY_RUN,
+    Flag::text("peer-urls", "", "where other members reach it, with commas between"),
+    YES,
+]);
 
 async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
     match call.args.len() {
@@ -95,7 +100,7 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
         return add_and_wait(call, name, peer_urls).await;
     }
     let is_learner = call.flags.bool("learner");
-    let session = call.session()?;
+    let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let arithmetic = |census: &Census| {
         let now = census.quorum();
@@ -138,14 +143,22 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
         "s" => false,
         other => return Err(Failure::bad_feature(format!("unknown consistency flag {other:?}"))),
     };
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::MEMBER_LIST, pb::MemberListRequest { linearizable }).await?;
     call.print(&Members(&answer))
 }
 
 async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
     let id = id(call)?;
-    let session = call.session()?;
+    let session = call.session().await?;
+    let arithmetic = |census: &Census| {
+        let seat = census.find(&format!("{id:x}"))?;
+        let (now, then) = (census.quorum(), census.quorum().with(seat.status.is_ok()));
+        Ok(format!("now {now}; with the vote of {} {then}", seat.shown()))
+    };
+    if !may(call, &session, "Give it its vote?", arithmetic).await? {
+        return Ok(());
+    }
     let request = pb::MemberPromoteRequest { id };
     let answer = session.change(&rpc::MEMBER_PROMOTE, request).await?;
     call.print(&MemberChanged {
@@ -160,7 +173,7 @@ async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
     let id = id(call)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let arithmetic = |census: &Census| {
         let seat = census.find(&format!("{id:x}"))?;
         let (now, then) = (census.quorum(), removal(census, seat));
@@ -182,8 +195,16 @@ async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn update(call: &mut Call<'_>) -> Result<(), Failure> {
     let (id, peer_urls) = (id(call)?, urls(call)?);
-    let session = call.session()?;
+    let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
+    let change = |census: &Census| {
+        let seat = census.find(&format!("{id:x}"))?;
+        let (old, new) = (seat.listed.peer_urls.join(","), peer_urls.join(","));
+        Ok(format!("{} is reached by other members at {new}, no more at {old}", seat.shown()))
+    };
+    if !may(call, &session, "Update it?", change).await? {
+        return Ok(());
+    }
     let request = pb::MemberUpdateRequest { id, peer_urls };
     let answer = session.change(&rpc::MEMBER_UPDATE, request).await?;
     call.print(&MemberChanged {
@@ -203,9 +224,7 @@ async fn may(
     question: &str,
     arithmetic: impl FnOnce(&Census) -> Result<String, Failure>,
 ) -> Result<bool, Failure> {
-    let is_shown = call.flags.bool("dry-run");
-    let is_asked = call.io.stdin_is_terminal && !call.flags.bool("yes");
-    if !is_shown && !is_asked {
+    if !is_wanted(call) {
         return Ok(true);
     }
     let census = Census::take(session).await?;

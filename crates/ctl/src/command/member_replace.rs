@@ -59,7 +59,7 @@ async fn replace(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("the name of the new member is empty"));
     }
     let (force, wait) = (call.flags.bool("force"), call.flags.duration("wait-time"));
-    let session = call.session()?;
+    let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let census = Census::take(&session).await?;
     let seat = census.find(&old)?;
@@ -121,7 +121,7 @@ pub(super) async fn add_and_wait(
     peer_urls: Vec<String>,
 ) -> Result<(), Failure> {
     let (force, wait) = (call.flags.bool("force"), call.flags.duration("wait-time"));
-    let session = call.session()?;
+    let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let census = Census::take(&session).await?;
     let arithmetic = refuse_addition(&census, force)?;

@@ -34,7 +34,7 @@ async fn members(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("members accepts no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let census = Census::take(&session).await?;
     call.print(&Shown { census: &census, only_leader: false })?;
     let quorum = census.quorum();
@@ -49,7 +49,7 @@ async fn leader(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("leader accepts no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let census = Census::take(&session).await?;
     if census.leader().is_none() {
         return Err(Failure::error(format!("nobody leads: {}", census.quorum())));

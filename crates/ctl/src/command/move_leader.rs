@@ -25,7 +25,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args("move-leader command needs 1 argument"));
     }
     let target = parse_id(&call.arg(0)).map_err(Failure::bad_args)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let targets = targets(call, &session).await?;
     // All at once: a member that is down does not hide the leader behind it.
     let answers = statuses(&targets, session.timeout).await;

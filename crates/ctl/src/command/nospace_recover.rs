@@ -35,7 +35,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("nospace-recover accepts no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let options = options(call, &session, None, true);
     let keep = call.flags.int("keep-revisions");
     let Some(recovery) = Recovery::plan(&session, keep, &options).await? else {

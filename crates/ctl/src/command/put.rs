@@ -41,7 +41,7 @@ pub(super) const FLAGS: &[Flag] = &[
 
 async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     let request = request(&call.args, &call.flags, call.io)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let reply = session.change(&rpc::PUT, request).await?;
     call.print(&Written(&reply))
 }

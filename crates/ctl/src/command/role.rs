@@ -58,7 +58,7 @@ const REVOKE: Command = Command::new(
 
 async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
     let name = only_argument(call, "add")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let text = format!("Role {name} created");
     let answer = session.change(&rpc::ROLE_ADD, pb::AuthRoleAddRequest { name }).await?;
     call.print(&Empty { text, header: answer.header.as_ref(), message: &answer })
@@ -66,7 +66,7 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn delete(call: &mut Call<'_>) -> Result<(), Failure> {
     let role = only_argument(call, "delete")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let text = format!("Role {role} deleted");
     let answer = session.change(&rpc::ROLE_DELETE, pb::AuthRoleDeleteRequest { role }).await?;
     call.print(&Empty { text, header: answer.header.as_ref(), message: &answer })
@@ -74,7 +74,7 @@ async fn delete(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn get(call: &mut Call<'_>) -> Result<(), Failure> {
     let role = only_argument(call, "get")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::AuthRoleGetRequest { role: role.clone() };
     let answer = session.read(&rpc::ROLE_GET, request).await?;
     call.print(&RoleShown(&role, &answer))
@@ -84,7 +84,7 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("role list command requires no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::ROLE_LIST, pb::AuthRoleListRequest {}).await?;
     call.print(&Roles(&answer))
 }
@@ -106,7 +106,7 @@ async fn grant(call: &mut Call<'_>) -> Result<(), Failure> {
         }
     };
     let (key, range_end) = range(call, 2)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let text = format!("Role {name} updated");
     let perm = Some(Permission { perm_type: kind as i32, key, range_end });
     let request = pb::AuthRoleGrantPermissionRequest { name, perm };
@@ -122,7 +122,7 @@ async fn revoke(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     let role = call.arg(0);
     let (key, range_end) = range(call, 1)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let shown = call.arg(1);
     let end = String::from_utf8_lossy(&range_end).into_owned();
     let text = match end.as_str() {

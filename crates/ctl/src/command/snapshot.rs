@@ -111,7 +111,7 @@ async fn save(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args(text));
     };
     let path = path_of(path);
-    let session = call.session()?;
+    let session = call.session().await?;
     let mut options = SaveOptions::new(&path);
     options.compression = match call.flags.int("compress") {
         0 => None,

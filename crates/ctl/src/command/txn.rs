@@ -11,6 +11,7 @@ use super::{Command, del, get, put};
 use crate::answer::Transacted;
 use crate::call::Call;
 use crate::compat::Compat;
+use crate::confirm::{DRY_RUN, YES};
 use crate::failure::Failure;
 use crate::io::Io;
 use crate::parse::{Flag, FlagError, Flags, words};
@@ -44,7 +45,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("txn command does not accept argument"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let stdin = std::mem::replace(&mut call.io.stdin, Box::new(std::io::empty()));
     let mut lines = BufReader::new(stdin);
     let mut request = TxnRequest::default();
@@ -102,7 +103,9 @@ async fn operation(line: &[u8], compat: Compat, io: &mut Io) -> Result<RequestOp
     let Some(command) = fitting.next() else {
         return Err(wrong(format!("{name:?} is none of get, put and del")));
     };
-    let mut flags = Flags::new(command.flags_in(compat));
+    // Nobody is asked about one part of a transaction.
+    let is_taken = |flag: &Flag| flag.name != DRY_RUN.name && flag.name != YES.name;
+    let mut flags = Flags::new(command.flags_in(compat).filter(is_taken));
     let args = match flags.parse(&words[1..]) {
         Ok(parsed) => parsed.args,
         Err(FlagError::Wrong(why)) => return Err(wrong(why)),

@@ -85,7 +85,7 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
         let password = new_password(&given, call.flags.bool("interactive"), call.io)?;
         (given, password)
     };
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::AuthUserAddRequest {
         name: name.clone(),
         password,
@@ -99,7 +99,7 @@ async fn add(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn delete(call: &mut Call<'_>) -> Result<(), Failure> {
     let name = only_argument(call, "delete")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::AuthUserDeleteRequest { name: name.clone() };
     let answer = session.change(&rpc::USER_DELETE, request).await?;
     let text = format!("User {name} deleted");
@@ -108,7 +108,7 @@ async fn delete(call: &mut Call<'_>) -> Result<(), Failure> {
 
 async fn get(call: &mut Call<'_>) -> Result<(), Failure> {
     let name = only_argument(call, "get")?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let request = pb::AuthUserGetRequest { name: name.clone() };
     let answer = session.read(&rpc::USER_GET, request).await?;
     if !call.flags.bool("detail") {
@@ -128,7 +128,7 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     if !call.args.is_empty() {
         return Err(Failure::bad_args("user list command requires no arguments"));
     }
-    let session = call.session()?;
+    let session = call.session().await?;
     let answer = session.read(&rpc::USER_LIST, pb::AuthUserListRequest {}).await?;
     call.print(&Users(&answer))
 }
@@ -136,7 +136,7 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
 async fn passwd(call: &mut Call<'_>) -> Result<(), Failure> {
     let name = only_argument(call, "passwd")?;
     let password = new_password(&name, call.flags.bool("interactive"), call.io)?;
-    let session = call.session()?;
+    let session = call.session().await?;
     let hashed_password = String::new();
     let request = pb::AuthUserChangePasswordRequest { name, password, hashed_password };
     let answer = session.change(&rpc::USER_CHANGE_PASSWORD, request).await?;
@@ -150,7 +150,7 @@ async fn grant_role(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args(text));
     }
     let (user, role) = (call.arg(0), call.arg(1));
-    let session = call.session()?;
+    let session = call.session().await?;
     let text = format!("Role {role} is granted to user {user}");
     let request = pb::AuthUserGrantRoleRequest { user, role };
     let answer = session.change(&rpc::USER_GRANT_ROLE, request).await?;
@@ -163,7 +163,7 @@ async fn revoke_role(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(Failure::bad_args(text));
     }
     let (name, role) = (call.arg(0), call.arg(1));
-    let session = call.session()?;
+    let session = call.session().await?;
     let text = format!("Role {role} is revoked from user {name}");
     let request = pb::AuthUserRevokeRoleRequest { name, role };
     let answer = session.change(&rpc::USER_REVOKE_ROLE, request).await?;

@@ -59,7 +59,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         return interactive::run(call).await;
     }
     let words = words_from(call, &call.args, call.before_dashes)?;
-    let session = call.session_knowing(&[KEY, RANGE_END])?;
+    let session = call.session_knowing(&[KEY, RANGE_END]).await?;
     let wanted = wanted(words, &call.flags).map_err(Failure::bad_args)?;
     let mut watch = session.cluster().watch(wanted.create);
     loop {

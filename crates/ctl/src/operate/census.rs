@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd::wire::etcdserverpb as pb;
 use etcd::wire::rpc;
-use etcd::{Endpoint, Member, Scheme};
+use etcd::{Endpoint, Member};
 use futures::future::join_all;
 
 use super::quorum::Quorum;
@@ -185,7 +185,7 @@ async fn ask(session: &Session, listed: pb::Member, limit: Duration) -> Seat {
         listed,
     };
     for url in seat.listed.client_urls.clone() {
-        let endpoint = match Endpoint::parse(&url, Scheme::Http) {
+        let endpoint = match session.reached_at(&url) {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 seat.status = Err(error.to_string());

@@ -102,6 +102,15 @@ fn suggestions(root: &Command, typed: &str, compat: Compat) -> Vec<&'static str>
     root.children_in(compat).map(|child| child.name).filter(|name| is_near(name)).collect()
 }
 
+/// The name that is closest to what was typed, if one is close.
+pub fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let near = names.iter().map(|name| (distance(&typed, &name.to_lowercase()), *name));
+    // A third of the letters may be wrong; two in a short name.
+    let limit = (typed.chars().count() / 3).max(2);
+    near.filter(|(distance, _)| *distance <= limit).min().map(|(_, name)| name)
+}
+
 /// How many letters must be put in, taken out or replaced.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

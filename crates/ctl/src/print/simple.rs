@@ -57,6 +57,17 @@ fn push_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'x', high, low]);
 }
 
+/// Rows with their columns one below the other; all rows are as long as the first.
+pub fn columns(rows: &[Vec<String>], out: &mut Vec<u8>) {
+    let count = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..count).filter_map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        line(cells.collect::<Vec<_>>().join("  ").trim_end(), out);
+    }
+}
+
 /// A line of text.
 pub fn line(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());

@@ -7,6 +7,9 @@
 )]
 #![cfg(unix)]
 
+mod confirmations;
+mod contexts;
+mod discovery;
 mod golden;
 mod keys;
 mod loss;
@@ -14,4 +17,5 @@ mod operate;
 mod ours;
 mod script;
 mod side;
+mod sockets;
 mod transfer;

@@ -186,7 +186,7 @@ async fn a_full_cluster_takes_writes_again(version: EtcdVersion) {
 }
 
 /// An etcd that was started by hand.
-struct Started(Child);
+pub(crate) struct Started(pub(crate) Child);
 
 impl Drop for Started {
     fn drop(&mut self) {
@@ -195,8 +195,72 @@ impl Drop for Started {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What a person does meanwhile: starts the new member, as soon as it is on the list, with the settings
+/// that were printed.
+async fn start_announced(cluster: &Cluster, version: EtcdVersion, peer: &str) -> Option<Started> {
+    wait_until("the new member", AMPLE * 3, async || {
+        let list = cluster.client().members(AMPLE).await;
+        list.is_ok_and(|list| list.members.iter().any(|member| member.is_learner))
+    })
+    .await
+    .ok()?;
+    let list = cluster.client().members(AMPLE).await.unwrap();
+    let pairs = list.members.iter().map(|member| {
+        let name = if member.name.is_empty() { "new" } else { &member.name };
+        format!("{name}={}", member.peer_urls[0])
+    });
+    let client = format!("http://127.0.0.1:{}", free_port());
+    let child = Command::new(version.binary().unwrap())
+        .env("ETCD_NAME", "new")
+        .env("ETCD_INITIAL_CLUSTER", pairs.collect::<Vec<_>>().join(","))
+        .env("ETCD_INITIAL_ADVERTISE_PEER_URLS", peer)
+        .env("ETCD_INITIAL_CLUSTER_STATE", "existing")
+        .args(["--listen-peer-urls", peer, "--listen-client-urls", &client])
+        .args(["--advertise-client-urls", &client, "--data-dir"])
+        .arg(cluster.dir().join("new"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Some(Started(child.unwrap()))
+}
+
+async fn a_new_member_gets_its_vote_when_it_has_caught_up(version: EtcdVersion) {
+    let cluster = Cluster::builder(version).start().await.unwrap();
+    cluster.client().put("kept", "v", None, AMPLE).await.unwrap();
+    let peer = format!("http://127.0.0.1:{}", free_port());
+    let add = format!("member add new --peer-urls={peer} --wait");
+    let shown = ctl(&cluster, &format!("{add} --dry-run")).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    for part in ["now 3 voting members, 3 healthy", "1. add new at ", "3. give it its vote"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+    assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 3);
+
+    // One that nobody starts stays a learner, and costs nobody the quorum.
+    let idle = ctl(&cluster, &format!("{add} --wait-time=1s")).await;
+    assert_eq!(idle.code, 1, "{}", idle.stderr);
+    assert!(idle.stdout.contains("ETCD_NAME=\"new\""), "{}", idle.stdout);
+    let list = cluster.client().members(AMPLE).await.unwrap().members;
+    let learner = list.iter().find(|member| member.is_learner).unwrap();
+    let early = ctl(&cluster, &format!("member promote {}", learner.id)).await;
+    assert_eq!(early.code, 1, "{}", early.stdout);
+    let removed = ctl(&cluster, &format!("member remove {}", learner.id)).await;
+    assert_eq!(removed.code, 0, "{}", removed.stderr);
+
+    let words = format!("{add} --wait-time=60s");
+    let start = start_announced(&cluster, version, &peer);
+    let (done, _started) = tokio::join!(ctl(&cluster, &words), start);
+    assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
+    for part in [" added as learner to cluster ", "ETCD_NAME=\"new\"", " promoted in "] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
+    let members = cluster.client().members(AMPLE).await.unwrap().members;
+    assert_eq!(members.iter().filter(|member| !member.is_learner).count(), 4);
+    assert!(members.iter().any(|member| member.name == "new"), "{members:?}");
 }
 
 async fn a_dead_member_is_replaced(version: EtcdVersion) {
@@ -222,33 +286,7 @@ async fn a_dead_member_is_replaced(version: EtcdVersion) {
 
     let words = command(dead.name(), "--yes --wait-time=60s");
     let work = ctl(&cluster, &words);
-    // What a person does meanwhile: start the new one with the settings that were printed.
-    let start = async {
-        wait_until("the new member", AMPLE * 3, async || {
-            let list = cluster.client().members(AMPLE).await;
-            list.is_ok_and(|list| list.members.iter().any(|member| member.is_learner))
-        })
-        .await
-        .ok()?;
-        let list = cluster.client().members(AMPLE).await.unwrap();
-        let pairs = list.members.iter().map(|member| {
-            let name = if member.name.is_empty() { "new" } else { &member.name };
-            format!("{name}={}", member.peer_urls[0])
-        });
-        let client = format!("http://127.0.0.1:{}", free_port());
-        let child = Command::new(version.binary().unwrap())
-            .env("ETCD_NAME", "new")
-            .env("ETCD_INITIAL_CLUSTER", pairs.collect::<Vec<_>>().join(","))
-            .env("ETCD_INITIAL_ADVERTISE_PEER_URLS", &peer)
-            .env("ETCD_INITIAL_CLUSTER_STATE", "existing")
-            .args(["--listen-peer-urls", &peer, "--listen-client-urls", &client])
-            .args(["--advertise-client-urls", &client, "--data-dir"])
-            .arg(cluster.dir().join("new"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Some(Started(child.unwrap()))
-    };
+    let start = start_announced(&cluster, version, &peer);
     let (done, _started) = tokio::join!(work, start);
     assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
     for part in [" removed from cluster ", "ETCD_NAME=\"new\"", "=\"existing\"", " promoted in "] {
@@ -291,5 +329,6 @@ mod on {
 
     on_two_versions!(
         defragmentation_is_safe a_full_cluster_takes_writes_again a_dead_member_is_replaced
+        a_new_member_gets_its_vote_when_it_has_caught_up
     );
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ctl::{Environment, Io};
 
+use crate::config;
+
 /// Whose command line it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -39,7 +41,7 @@ pub fn words(arguments: impl IntoIterator<Item = OsString>) -> Option<(Role, Vec
 
 /// Does what the words say, with the process's own environment and streams; answers the exit code.
 pub fn run(role: Role, words: Vec<OsString>) -> u8 {
-    let environment = Environment::new(std::env::vars_os());
+    let environment = Environment::new(std::env::vars_os()).with_clusters_of(config::contexts);
     match role {
         Role::Ctl => ctl::run(words, &environment, &mut Io::system()),
         Role::Utl => ctl::run_utl(words, &environment, &mut Io::system()),

@@ -48,6 +48,26 @@ pub(super) fn from_file(file: &Path, now: Timestamp) -> Result<Settings, Vec<Con
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
+/// The clusters that `file` describes, whatever else stands in it; the files that they name are not
+/// read, as not everybody may read them.
+pub(super) fn clusters(file: &Path) -> Result<Vec<ClusterConfig>, Vec<ConfigError>> {
+    let mut document = document::read(file).map_err(|error| vec![error])?;
+    let defaults = take_defaults(&mut document);
+    let clusters = document.as_object_mut().and_then(|document| document.remove("clusters"));
+    let clusters = match clusters {
+        Some(Value::Array(clusters)) => {
+            clusters.into_iter().map(|cluster| with_defaults(cluster, &defaults)).collect()
+        }
+        _ => Value::Array(Vec::new()),
+    };
+    let mut document = Value::Object(Map::from_iter([("clusters".to_owned(), clusters)]));
+    without_nulls(&mut document);
+    let mut errors = Vec::new();
+    let mut settings: Settings = decode(&mut document, &mut errors);
+    settings.resolve_paths(file.parent().unwrap_or(Path::new("")));
+    if errors.is_empty() { Ok(settings.clusters) } else { Err(errors) }
+}
+
 /// What is not judged any further once there is a mistake at `path`: the keys of `tls` and of `auth`
 /// belong together.
 fn covered(path: &str) -> String {

@@ -7,6 +7,7 @@
 //! ```
 
 mod compose;
+mod contexts;
 mod decode;
 pub mod diff;
 mod document;
@@ -19,6 +20,7 @@ mod settings;
 pub mod show;
 
 pub use compose::{Environment, SystemEnvironment, compose, default_data_dir};
+pub use contexts::contexts;
 pub use document::MAX_BYTES;
 pub use settings::Settings;
 

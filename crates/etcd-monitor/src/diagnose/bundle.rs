@@ -44,7 +44,8 @@ pub(super) async fn gather(clusters: &[ClusterConfig], report: &Report) -> Vec<E
         let endpoints = members.filter_map(|member| member.endpoint.as_deref());
         for endpoint in endpoints.filter_map(|text| Endpoint::parse(text, scheme).ok()) {
             let member = connector.member(endpoint.clone());
-            let folder = format!("{}/{}", config.name, endpoint.to_string().replace(':', "_"));
+            let folder =
+                format!("{}/{}", config.name, endpoint.to_string().replace([':', '/'], "_"));
             entries.push((format!("{folder}/answers.txt"), answers(&member).await));
             let metrics = metrics_target(config.metrics_url.as_deref(), member.endpoint());
             for (page, target) in [

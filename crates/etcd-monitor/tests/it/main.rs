@@ -14,6 +14,7 @@ mod config_files;
 mod data;
 mod diagnose;
 mod downsampling;
+mod etcdctl;
 mod full_disk;
 mod golden;
 mod history;

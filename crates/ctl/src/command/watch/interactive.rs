@@ -21,7 +21,7 @@ enum Told {
 }
 
 pub(super) async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
-    let session = call.session_knowing(&[KEY, RANGE_END])?;
+    let session = call.session_knowing(&[KEY, RANGE_END]).await?;
     let stdin = std::mem::replace(&mut call.io.stdin, Box::new(std::io::empty()));
     let mut lines = read_lines(stdin);
     let (tell, mut told) = mpsc::channel(QUEUE);
