@@ -36,7 +36,7 @@ pub struct Sample {
 /// Names and values of a series' labels in order of the names; cheap to clone.
 ///
 /// An empty value means the same as no label, so none is kept.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
 
 impl Labels {
@@ -77,6 +77,13 @@ impl Labels {
         }
     }
 
+    /// Those labels whose names `keep` accepts.
+    #[must_use]
+    pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
+        // In order already, and each name once.
+        Self(self.0.iter().filter(|(name, _)| keep(name)).cloned().collect())
+    }
+
     /// The value of the label `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
@@ -91,6 +98,28 @@ impl Labels {
     /// The shared pairs, to build other labels from without copying text.
     pub fn pairs(&self) -> &[(Arc<str>, Arc<str>)] {
         &self.0
+    }
+}
+
+/// By names and values, one after the other.
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Series of one source share most of their texts, which then need not be compared.
+        let compare = |one: &Arc<str>, other: &Arc<str>| {
+            if Arc::ptr_eq(one, other) { Ordering::Equal } else { one.cmp(other) }
+        };
+        let order =
+            self.0.iter().zip(other.0.iter()).map(|(one, other)| {
+                compare(&one.0, &other.0).then_with(|| compare(&one.1, &other.1))
+            });
+        let differs = order.into_iter().find(|order| *order != Ordering::Equal);
+        differs.unwrap_or_else(|| self.0.len().cmp(&other.0.len()))
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration of one cluster to watch, and its validation.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use etcd::{AuthConfig, ClientConfig, Endpoint, HttpTarget, Scheme, TlsConfig};
@@ -43,6 +44,8 @@ pub struct ClusterConfig {
     pub write_probe: WriteProbe,
     /// Comparing the members' data by their hashes.
     pub consistency: ConsistencyCheck,
+    /// Where backups of the cluster come to lie; without a path nothing is said of backups.
+    pub backups: Backups,
 }
 
 /// How often to look.
@@ -174,6 +177,25 @@ impl Default for ConsistencyCheck {
     }
 }
 
+/// Where backups of a cluster come to lie, and how old the newest may be.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backups {
+    /// A snapshot file, or a directory of them, as `etcdctl snapshot save` or `etcd-monitor ctl
+    /// snapshot save` writes them. The newest whose hash is right counts.
+    pub path: Option<PathBuf>,
+    /// An older one is an alert.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
+    pub max_age: Duration,
+}
+
+impl Default for Backups {
+    fn default() -> Self {
+        Self { path: None, max_age: Duration::from_hours(26) }
+    }
+}
+
 /// The shortest interval accepted: below it the monitor is a load of its own.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -251,6 +273,12 @@ impl ClusterConfig {
                     self.consistency.interval
                 ),
             ));
+        }
+        if self.backups.path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            errors.push(ConfigError::new("backups.path", "must name a file or a directory"));
+        }
+        if self.backups.max_age.is_zero() {
+            errors.push(ConfigError::new("backups.max_age", "must be longer than nothing: `26h`"));
         }
         if self.consistency.max_db_size_mb == 0 {
             errors.push(ConfigError::new(

@@ -9,17 +9,12 @@ use crate::syntax::ast::Grouping;
 /// The label that holds a metric's name.
 pub(crate) const NAME: &str = "__name__";
 
-/// The labels that `keep` accepts by name.
-pub(crate) fn filter(labels: &Labels, keep: impl Fn(&str) -> bool) -> Labels {
-    Labels::new(labels.pairs().iter().filter(|(name, _)| keep(name)).cloned())
-}
-
 /// The labels without the metric's name.
 pub(crate) fn without_name(labels: &Labels) -> Labels {
     if labels.get(NAME).is_none() {
         return labels.clone();
     }
-    filter(labels, |name| name != NAME)
+    labels.filter(|name| name != NAME)
 }
 
 /// The labels with `name` set, or removed when `value` is empty.
@@ -32,9 +27,9 @@ pub(crate) fn with(labels: &Labels, name: &str, value: &str) -> Labels {
 pub(crate) fn group(labels: &Labels, grouping: &Grouping) -> Labels {
     let is_listed = |name: &str| grouping.labels.iter().any(|listed| listed == name);
     if grouping.keeps {
-        filter(labels, is_listed)
+        labels.filter(is_listed)
     } else {
-        filter(labels, |name| name != NAME && !is_listed(name))
+        labels.filter(|name| name != NAME && !is_listed(name))
     }
 }
 

@@ -105,7 +105,7 @@ impl Rules {
                 "name": group.name,
                 "file": group.file,
                 "rules": group.rules.iter().filter(wanted).map(rule).collect::<Vec<_>>(),
-                "interval": group.interval.unwrap_or_default().as_secs_f64(),
+                "interval": seconds(group.interval.unwrap_or_default()),
                 "limit": group.limit,
                 "evaluationTime": group.evaluation_time.as_secs_f64(),
                 "lastEvaluation": time(group.last_evaluation),
@@ -137,8 +137,8 @@ fn rule(rule: &RuleView) -> Value {
     }
     if let (Some(fields), true) = (shown.as_object_mut(), rule.is_alerting) {
         fields.insert("state".to_owned(), rule.state.into());
-        fields.insert("duration".to_owned(), rule.hold.as_secs_f64().into());
-        fields.insert("keepFiringFor".to_owned(), rule.keep_firing_for.as_secs_f64().into());
+        fields.insert("duration".to_owned(), seconds(rule.hold));
+        fields.insert("keepFiringFor".to_owned(), seconds(rule.keep_firing_for));
         fields.insert("annotations".to_owned(), json!(rule.annotations));
         fields.insert("alerts".to_owned(), rule.alerts.iter().map(alert).collect());
     }
@@ -154,11 +154,52 @@ fn alert(alert: &AlertView) -> Value {
         "annotations": texts(&alert.annotations),
         "state": alert.state,
         "activeAt": alert.active_at.to_string(),
-        "value": alert.value.to_string(),
+        "value": exponential(alert.value),
     })
+}
+
+/// A number of seconds, without a fraction where there is none.
+fn seconds(span: Duration) -> Value {
+    if span.subsec_nanos() == 0 { span.as_secs().into() } else { span.as_secs_f64().into() }
+}
+
+/// The shortest digits that give the number back, with an exponent as Go writes it: `4.25e+01`.
+fn exponential(number: f64) -> String {
+    if number.is_nan() {
+        return "NaN".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |size| ('-', size));
+    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 /// As Go writes a time, the zero time where there is none.
 fn time(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_prometheus_writes_them() {
+        let cases = [
+            (42.5, "4.25e+01"),
+            (0.0, "0e+00"),
+            (-0.001, "-1e-03"),
+            (1e100, "1e+100"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NAN, "NaN"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(exponential(number), text);
+        }
+        assert_eq!(seconds(Duration::from_secs(90)), json!(90));
+        assert_eq!(seconds(Duration::from_millis(1_500)), json!(1.5));
+    }
 }

@@ -60,7 +60,7 @@ pub(crate) async fn json(response: Response) -> serde_json::Value {
 
 #[tokio::test]
 async fn pages_have_no_script_within_since_the_policy_forbids_it() {
-    for path in ["/", "/silences/new", "/runbooks/member_down"] {
+    for path in ["/", "/silences/new", "/runbooks/member_down", "/runbooks/backup_old"] {
         let page = text(get(path).await).await;
         assert!(!page.contains("<script>"), "{path}");
     }

@@ -72,7 +72,7 @@ fn changes(n: usize) -> Vec<Change> {
 }
 
 /// The most memory that this process ever had, in kB; none where the system does not say.
-fn most_memory_kb() -> Option<u64> {
+pub(crate) fn most_memory_kb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()

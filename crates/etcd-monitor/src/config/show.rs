@@ -47,6 +47,7 @@ pub struct ShownCluster<'a> {
     thresholds: ShownThresholds,
     write_probe: ShownWriteProbe<'a>,
     consistency: ShownConsistency,
+    backups: ShownBackups<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,6 +103,12 @@ struct ShownConsistency {
     enabled: bool,
     interval: ShownDuration,
     max_db_size_mb: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownBackups<'a> {
+    path: Option<&'a Path>,
+    max_age: ShownDuration,
 }
 
 #[derive(Debug, Serialize)]
@@ -318,6 +325,10 @@ impl<'a> From<&'a ClusterConfig> for ShownCluster<'a> {
                 enabled: consistency.enabled,
                 interval: ShownDuration(consistency.interval),
                 max_db_size_mb: consistency.max_db_size_mb,
+            },
+            backups: ShownBackups {
+                path: config.backups.path.as_deref(),
+                max_age: ShownDuration(config.backups.max_age),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! The history of the members' metrics: opened, fed by the scrapes, rolled up, kept within its limits.
 
+mod backups;
 mod config;
 mod feed;
 mod keep;

@@ -17,10 +17,12 @@ use monitor::view::ClusterView;
 use tokio_util::sync::CancellationToken;
 use tsdb::{SeriesId, Target, Tsdb};
 
+use super::backups::Backups;
+
 /// As often as members are scraped.
 const EVERY: Duration = Duration::from_secs(15);
 
-const DESCRIPTIONS: [(&str, Kind, &str); 15] = [
+const DESCRIPTIONS: [(&str, Kind, &str); 19] = [
     ("etcd_monitor_up", Kind::Gauge, "Whether any member of the cluster answers."),
     (
         "etcd_monitor_has_quorum",
@@ -48,6 +50,14 @@ const DESCRIPTIONS: [(&str, Kind, &str); 15] = [
         Kind::Gauge,
         "thresholds.min_available_nodes, where it is set.",
     ),
+    (
+        "etcd_monitor_backup_found",
+        Kind::Gauge,
+        "Whether backups.path has a snapshot whose hash is right.",
+    ),
+    ("etcd_monitor_backup_age_seconds", Kind::Gauge, "The age of the newest such snapshot."),
+    ("etcd_monitor_backup_size_bytes", Kind::Gauge, "Its size."),
+    ("etcd_monitor_backup_max_age_seconds", Kind::Gauge, "backups.max_age, where a path is set."),
     ("etcd_monitor_last_sweep_timestamp_seconds", Kind::Gauge, "When the last sweep was judged."),
     (
         "etcd_monitor_member_healthy",
@@ -138,6 +148,7 @@ pub(super) async fn record(store: Tsdb, fleet: Fleet, stop: CancellationToken) {
         store.describe(name, kind, help);
     }
     let sets = SeriesSets::new(store);
+    let backups = Backups::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -153,7 +164,9 @@ pub(super) async fn record(store: Tsdb, fleet: Fleet, stop: CancellationToken) {
                     view.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())),
                 ));
             let mut samples = of_cluster(&view);
-            samples.extend(of_thresholds(&cluster.config().thresholds));
+            let config = cluster.config();
+            samples.extend(of_thresholds(&config.thresholds));
+            samples.extend(backups.of(&view.name, &config.backups, now));
             let slowest = cluster.slowest_probe().map(|(_, median)| median.as_secs_f64());
             samples.extend(slowest.map(|time| (named("etcd_monitor_slowest_probe_seconds"), time)));
             // While it is paused the scrapes say so.
@@ -164,6 +177,7 @@ pub(super) async fn record(store: Tsdb, fleet: Fleet, stop: CancellationToken) {
         let findings = fleet.own_findings();
         let samples: Vec<_> = findings.iter().filter_map(|finding| of_finding(finding)).collect();
         let _ = sets.append(own::NAME, &target, now, &samples);
+        backups.retain(&names);
         for name in sets.names() {
             if name != own::NAME && !names.contains(&name) {
                 sets.end(&name, now);
@@ -172,7 +186,8 @@ pub(super) async fn record(store: Tsdb, fleet: Fleet, stop: CancellationToken) {
     }
 }
 
-fn named(name: &'static str) -> Labels {
+/// The labels of a series that its cluster has once.
+pub(super) fn named(name: &'static str) -> Labels {
     Labels::new([(METRIC_NAME, name)])
 }
 

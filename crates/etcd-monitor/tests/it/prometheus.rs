@@ -42,7 +42,8 @@ impl Prometheus {
         Self::start("", program, directory)
     }
 
-    fn start(configuration: &str, program: &Path, directory: &Path) -> Self {
+    /// One with this configuration.
+    pub(crate) fn start(configuration: &str, program: &Path, directory: &Path) -> Self {
         let config = directory.join("prometheus.yml");
         fs::write(&config, configuration).unwrap();
         // Free now; Prometheus cannot choose a port itself.

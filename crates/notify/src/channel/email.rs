@@ -320,7 +320,7 @@ fn auth(
         || global.smtp_auth_secret_file.is_some();
     if is_cram {
         let message = "is for CRAM-MD5, which etcd-monitor does not speak; give auth_password, which \
-                       is sent over TLS only";
+                       is sent by AUTH PLAIN or AUTH LOGIN, over TLS only";
         errors.push(ConfigError::new("auth_secret", message));
     }
     let user = config.auth_username.as_ref().or(global.smtp_auth_username.as_ref());

@@ -105,7 +105,7 @@ fn what_values_mean_is_checked() {
         &json!({"to": "nobody", "headers": {"Bcc": "x"}, "auth_secret": "s"}),
         &[
             "smarthost: is missing; give it here or as global.smtp_smarthost",
-            "auth_secret: is for CRAM-MD5, which etcd-monitor does not speak; give auth_password, which is sent over TLS only",
+            "auth_secret: is for CRAM-MD5, which etcd-monitor does not speak; give auth_password, which is sent by AUTH PLAIN or AUTH LOGIN, over TLS only",
             "from: is missing; give it here or as global.smtp_from",
             "to: is no list of addresses, such as ann@example.com, Bob <bob@example.com>",
             "headers.Bcc: is set by etcd-monitor itself",

@@ -247,7 +247,7 @@ fn result_labels(binary: &Binary, many: &Row, one: &Row) -> Labels {
     let drops_name = binary.op.drops_name() || binary.returns_bool;
     let is_listed = |name: &str| matching.grouping.labels.iter().any(|listed| listed == name);
     let is_one_to_one = matching.cardinality == Cardinality::OneToOne;
-    let mut labels = labels::filter(&many.labels, |name| {
+    let mut labels = many.labels.filter(|name| {
         let is_dropped_name = drops_name && name == labels::NAME;
         !is_dropped_name && (!is_one_to_one || is_listed(name) == matching.grouping.keeps)
     });

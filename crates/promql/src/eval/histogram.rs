@@ -27,7 +27,7 @@ pub(super) fn quantile(q: &[f64], buckets: &[Row], grid: Grid) -> Result<Vec<Row
         let Some(bound) = row.labels.get(BOUND).and_then(|bound| bound.parse::<f64>().ok()) else {
             continue;
         };
-        let identity = labels::filter(&row.labels, |name| name != BOUND);
+        let identity = row.labels.filter(|name| name != BOUND);
         let place = *places.entry(identity.clone()).or_insert_with(|| {
             histograms.push((labels::without_name(&identity), Vec::new()));
             histograms.len() - 1

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::series::{Labels, Sample, is_stale};
+use model::series::{Labels, MatchOp, Sample, is_stale};
 
 use super::rows::{self, ABSENT, Row};
 use super::{Context, Grid, Outcome, evaluate, select};
@@ -110,6 +110,13 @@ impl Ranges<'_> {
         figure: impl Fn(&Window<'_>) -> Option<f64>,
     ) -> Result<Vec<Row>, Error> {
         let Self { content, range_ms, seen } = self;
+        let has_one_name = match &content {
+            Content::Stored(selector) => selector
+                .matchers
+                .iter()
+                .any(|matcher| matcher.name() == labels::NAME && matcher.op() == MatchOp::Eq),
+            Content::Computed(_) => false,
+        };
         let mut rows: Vec<(Labels, Vec<f64>)> = Vec::new();
         let mut add = |series: Series, spacing_ms: i64| {
             context.check_size(rows.len() + 1, steps)?;
@@ -143,6 +150,10 @@ impl Ranges<'_> {
             Row { labels, values }
         };
         let rows: Vec<Row> = rows.into_iter().map(row).collect();
+        // Series of one name differ in their other labels.
+        if has_one_name {
+            return Ok(rows);
+        }
         let mut seen = HashSet::<&Labels>::with_capacity(rows.len());
         if !rows.iter().all(|row| seen.insert(&row.labels)) {
             return Err(Error::Execution(

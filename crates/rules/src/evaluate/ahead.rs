@@ -23,7 +23,7 @@ const SAMPLES_AT_ONCE: usize = 100_000;
 const SERIES_IN_SAMPLES: usize = 16;
 
 /// Rules that look further back read their series one by one: held together they would be too many.
-const LONGEST: Duration = Duration::from_hours(2);
+const LONGEST: Duration = Duration::from_hours(4);
 
 /// A rule by the places of its group and of itself.
 pub(super) type Place = (usize, usize);

@@ -57,13 +57,15 @@ fn each_finding_is_told_by_one_rule() {
 #[test]
 fn the_rules_hold_their_tests_here_and_in_promtool() {
     let dir = project().join("crates/rules");
-    let name = "tests/default.test.yaml";
-    let text = std::fs::read_to_string(dir.join(name)).expect("the tests");
-    let load = |_: &str| Ok(vec![("default.yaml".to_owned(), rules::DEFAULT.to_owned())]);
-    let failures = rules::testing::run(name, &text, &load);
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-    if let Some(promtool) = promtool::find() {
-        let (is_well, said) = promtool.run(&["test", "rules"], &[dir.join(name)]);
-        assert!(is_well, "{said}");
+    // Those that look back a day are tested at longer steps.
+    for name in ["tests/default.test.yaml", "tests/trends.test.yaml"] {
+        let text = std::fs::read_to_string(dir.join(name)).expect("the tests");
+        let load = |_: &str| Ok(vec![("default.yaml".to_owned(), rules::DEFAULT.to_owned())]);
+        let failures = rules::testing::run(name, &text, &load);
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+        if let Some(promtool) = promtool::find() {
+            let (is_well, said) = promtool.run(&["test", "rules"], &[dir.join(name)]);
+            assert!(is_well, "{said}");
+        }
     }
 }
