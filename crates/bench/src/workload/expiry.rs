@@ -3,7 +3,6 @@
 //! A value begins with the moments at which its lease may end at the earliest, counted from the
 //! sending of the grant, and at which it is to have ended, counted from the answer.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use etcd::wire::mvccpb::event::EventType;
 use etcd::wire::{etcdserverpb as pb, mvccpb, rpc};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, Done, Ground};
+use super::{Client, Done, Ground, watch};
 use crate::link::Seat;
 use crate::record::{Fault, Method, Timing};
 
@@ -22,8 +21,6 @@ use crate::record::{Fault, Method, Timing};
 const EXPIRY: usize = 1;
 /// Bytes of the two moments in a value.
 const STAMP_BYTES: usize = 16;
-/// Longest wait for the watcher to begin.
-const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Grants leases and attaches keys to them.
 pub(super) struct Granter {
@@ -84,45 +81,13 @@ pub(crate) async fn begin(
     finish: CancellationToken,
 ) -> Result<(), etcd::Error> {
     let key = format!("{}k/e/", ground.spec.prefix);
-    let mut watch = seat.link.cluster.watch(pb::WatchCreateRequest {
+    let request = pb::WatchCreateRequest {
         range_end: etcd::prefix_end(key.as_bytes()),
         key: key.into(),
         prev_kv: true,
         ..Default::default()
-    });
-    // Nothing in time is no reason to stop: a write may find it begun all the same.
-    if let Ok(first) = timeout(BEGIN_WITHIN, watch.next()).await {
-        first?;
-    }
-    let shard = Arc::clone(&seat.shard);
-    tokio::spawn(async move {
-        loop {
-            let answer = tokio::select! {
-                biased;
-                () = finish.cancelled() => return,
-                answer = watch.next() => answer,
-            };
-            let now = Instant::now();
-            match answer {
-                Ok(Some(answer)) => {
-                    for event in &answer.events {
-                        receive(&seat, event, now);
-                    }
-                }
-                Ok(None) => {
-                    shard.fail(Fault::new("watch_ended", "the server cancelled the watch"), 1);
-                    return;
-                }
-                Err(error) => {
-                    shard.fail(error.into(), 1);
-                    if watch.is_over() {
-                        return;
-                    }
-                }
-            }
-        }
-    });
-    Ok(())
+    };
+    watch::follow(request, seat, receive, finish).await
 }
 
 fn receive(seat: &Seat, event: &mvccpb::Event, now: Instant) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use etcd::wire::mvccpb::Event;
 use etcd::wire::{etcdserverpb as pb, rpc};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -79,7 +80,17 @@ pub(crate) async fn begin(
     finish: CancellationToken,
 ) -> Result<(), etcd::Error> {
     let key = ground.keys.name(number as u64 % ground.keys.count());
-    let mut watch = seat.link.cluster.watch(pb::WatchCreateRequest { key, ..Default::default() });
+    follow(pb::WatchCreateRequest { key, ..Default::default() }, seat, receive, finish).await
+}
+
+/// Begins a watch and hands its events on until `finish`, each with the time of its coming.
+pub(super) async fn follow(
+    request: pb::WatchCreateRequest,
+    seat: Seat,
+    receive: fn(&Seat, &Event, Instant),
+    finish: CancellationToken,
+) -> Result<(), etcd::Error> {
+    let mut watch = seat.link.cluster.watch(request);
     // Nothing in time is no reason to stop: a write may find it begun all the same.
     if let Ok(first) = timeout(BEGIN_WITHIN, watch.next()).await {
         first?;
@@ -95,8 +106,8 @@ pub(crate) async fn begin(
             let now = Instant::now();
             match answer {
                 Ok(Some(answer)) => {
-                    for event in answer.events {
-                        receive(&seat, &event, now);
+                    for event in &answer.events {
+                        receive(&seat, event, now);
                     }
                 }
                 Ok(None) => {
@@ -115,7 +126,7 @@ pub(crate) async fn begin(
     Ok(())
 }
 
-fn receive(seat: &Seat, event: &etcd::wire::mvccpb::Event, now: Instant) {
+fn receive(seat: &Seat, event: &Event, now: Instant) {
     let stamp = event.kv.as_ref().and_then(|kv| kv.value.first_chunk::<STAMP_BYTES>());
     let (Some(stamp), Some(timing)) = (stamp, seat.timing.get()) else { return };
     let sent = timing.begin + Duration::from_nanos(u64::from_le_bytes(*stamp));
