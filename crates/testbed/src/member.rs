@@ -188,6 +188,11 @@ impl Member {
         self.start()
     }
 
+    /// How its process is started.
+    pub(crate) fn launch(&self) -> Launch {
+        lock(&self.launch).clone()
+    }
+
     /// The program that it is from its next start on.
     pub(crate) fn set_binary(&self, path: PathBuf) {
         lock(&self.launch).binary = path;

@@ -9,6 +9,9 @@ use etcd::{Alarm, AlarmKind};
 use super::DEADLINE;
 use crate::{Cluster, Error, Member};
 
+/// The key of the index of the last entry that is in the database; eight bytes, the highest first.
+const APPLIED_KEY: &[u8] = b"consistent_index";
+
 impl Member {
     /// Overwrites `value` with `replacement`, of the same length, wherever it is in the database
     /// file of this stopped member. Returns in how many places it was; one may be of a page that is
@@ -48,6 +51,46 @@ impl Member {
         match alter().map_err(io)? {
             0 => Err(refused("it has no such value")),
             places => Ok(places),
+        }
+    }
+}
+
+impl Member {
+    /// Has this stopped member forget that it applied its last `entries`, so that it applies them
+    /// once more when it starts: lowers the index that its database says is in it.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] when it runs or has no such index, [`Error::Io`] when the file can't be
+    /// changed.
+    pub fn forget_applied(&self, entries: u64) -> Result<(), Error> {
+        let refused = |reason: &str| Error::Fault {
+            what: format!("set back what member {} has applied", self.name()),
+            reason: reason.to_owned(),
+        };
+        if self.is_running() {
+            return Err(refused("it runs; stop it first"));
+        }
+        let path = self.data_dir().join("member/snap/db");
+        let forget = || -> io::Result<usize> {
+            let bytes = fs::read(&path)?;
+            let file = fs::File::options().write(true).open(&path)?;
+            let mut places = 0;
+            let mut from = 0;
+            // The value follows its key, also in pages that are no longer in use.
+            while let Some(at) = find(&bytes[from..], APPLIED_KEY) {
+                from += at + APPLIED_KEY.len();
+                let Some(value) = bytes[from..].first_chunk() else { break };
+                let index = u64::from_be_bytes(*value).saturating_sub(entries);
+                file.write_all_at(&index.to_be_bytes(), from as u64)?;
+                places += 1;
+            }
+            file.sync_all()?;
+            Ok(places)
+        };
+        let io = |source| Error::Io { what: format!("cannot alter {}", path.display()), source };
+        match forget().map_err(io)? {
+            0 => Err(refused("its database has no such index")),
+            _ => Ok(()),
         }
     }
 }

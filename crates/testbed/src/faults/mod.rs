@@ -5,6 +5,7 @@
 
 mod clock;
 mod command;
+mod copies;
 mod corruption;
 pub(crate) mod delay;
 mod fault;
@@ -16,16 +17,20 @@ mod membership;
 pub(crate) mod network;
 mod partition;
 mod poor_link;
+mod public_address;
 mod slow_disk;
+mod two_places;
 mod versions;
 mod watchers;
 
 use std::time::Duration;
 
 pub use clock::ClockProxy;
+pub use copies::{DataCopy, MemberCopy};
 pub use fault::Fault;
 pub use lab::{NotHere, Part, lab};
 pub use partition::CutOff;
+pub use two_places::Signpost;
 pub use watchers::StuckWatchers;
 
 /// How long one request to etcd may take.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -32,7 +32,33 @@ impl Member {
     /// can't be traced: something traces it already, perhaps.
     pub async fn slow_syncs(&self, delay: Duration) -> Result<Fault, Error> {
         let what = format!("syncs of {} take {delay:?} longer", self.name());
-        self.inject(what, &format!("delay_enter={}", delay.as_micros())).await
+        self.inject(what, &format!("delay_enter={}", delay.as_micros()), &[]).await
+    }
+
+    /// Delays each sync of its write-ahead log by `delay`: it takes in no entries meanwhile, and
+    /// answers.
+    ///
+    /// # Errors
+    /// As [`Self::slow_syncs`], and [`Error::Io`] when it has no log.
+    pub async fn slow_log_syncs(&self, delay: Duration) -> Result<Fault, Error> {
+        let what = format!("syncs of the log of {} take {delay:?} longer", self.name());
+        let dir = self.data_dir().join("member/wal");
+        let io = |source| Error::Io { what: format!("cannot read {}", dir.display()), source };
+        let files = fs::read_dir(&dir).map_err(io)?.flatten().map(|file| file.path());
+        let segments: Vec<PathBuf> =
+            files.filter(|path| path.extension().is_some_and(|end| end == "wal")).collect();
+        self.inject(what, &format!("delay_enter={}", delay.as_micros()), &segments).await
+    }
+
+    /// Delays each sync of its database by `delay`: it applies nothing meanwhile, and takes in what
+    /// is committed.
+    ///
+    /// # Errors
+    /// As [`Self::slow_syncs`].
+    pub async fn slow_database_syncs(&self, delay: Duration) -> Result<Fault, Error> {
+        let what = format!("syncs of the database of {} take {delay:?} longer", self.name());
+        let file = self.data_dir().join("member/snap/db");
+        self.inject(what, &format!("delay_enter={}", delay.as_micros()), &[file]).await
     }
 
     /// Fails its syncs to disk with an input/output error, from each thread's `nth` on (1 is the
@@ -42,16 +68,18 @@ impl Member {
     /// As [`Self::slow_syncs`].
     pub async fn fail_syncs(&self, nth: u32) -> Result<Fault, Error> {
         let what = format!("syncs of {} fail", self.name());
-        self.inject(what, &format!("error=EIO:when={nth}+")).await
+        self.inject(what, &format!("error=EIO:when={nth}+"), &[]).await
     }
 
-    async fn inject(&self, what: String, how: &str) -> Result<Fault, Error> {
+    /// Of all files, or only of `files`.
+    async fn inject(&self, what: String, how: &str, files: &[PathBuf]) -> Result<Fault, Error> {
         Part::Tracing.check()?;
         let not_running = || Error::NotRunning { member: self.name().to_owned() };
         let pid = self.pid().ok_or_else(not_running)?;
         let child = Command::new("strace")
             .args(["-qq", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
             .args([format!("inject=fsync,fdatasync:{how}"), format!("--attach={pid}")])
+            .args(files.iter().map(|file| format!("--trace-path={}", file.display())))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
