@@ -245,7 +245,12 @@ fn shown(prefix: &[u8]) -> String {
 impl KeySpace {
     /// What is wrong with it.
     pub fn conditions(&self) -> Vec<Condition> {
-        self.big_value().into_iter().chain(self.hot_prefix()).collect()
+        self.conditions_of(MANY_KEYS)
+    }
+
+    /// What is wrong with it, when `many_keys` are worth telling.
+    pub fn conditions_of(&self, many_keys: u64) -> Vec<Condition> {
+        self.big_value().into_iter().chain(self.hot_prefix(many_keys)).collect()
     }
 
     fn big_value(&self) -> Option<Condition> {
@@ -279,8 +284,8 @@ impl KeySpace {
         Some(condition)
     }
 
-    fn hot_prefix(&self) -> Option<Condition> {
-        if self.total < MANY_KEYS {
+    fn hot_prefix(&self, many_keys: u64) -> Option<Condition> {
+        if self.total < many_keys {
             return None;
         }
         let largest = self.prefixes.first()?;

@@ -53,15 +53,24 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
     let majority = groups.iter().find(|(_, group)| group.len() > holders.len() / 2);
     let Some((agreed, group)) = majority else {
         let is_close = holders.iter().all(|(answer, _)| is_comparable(answer, &holders));
-        return is_close.then(|| divided(&groups)).into_iter().collect();
+        let leaders: BTreeSet<Option<MemberId>> =
+            holders.iter().map(|(answer, _)| answer.status.leader).collect();
+        return (is_close || leaders.len() > 1).then(|| divided(&groups)).into_iter().collect();
     };
     holders
         .iter()
         .filter(|(answer, roster)| {
-            roster != *agreed && group.iter().any(|(other, _)| gap(answer, other) < COMPARABLE)
+            let is_close = group.iter().any(|(other, _)| gap(answer, other) < COMPARABLE);
+            roster != *agreed && (is_close || follows_another(answer, group))
         })
         .map(|holder| deviating(holder, agreed, group[0]))
         .collect()
+}
+
+/// One that follows a leader whom none of the group follows is not behind: it goes its own way, and
+/// the further the longer that lasts.
+fn follows_another(answer: &Answer<'_>, group: &[&Holder<'_>]) -> bool {
+    group.iter().all(|(other, _)| other.status.leader != answer.status.leader)
 }
 
 fn gap(a: &Answer<'_>, b: &Answer<'_>) -> u64 {
@@ -197,6 +206,18 @@ mod tests {
         }
         scene.member(3).local_members.pop();
         assert!(of_kind(&scene.sweeps(30), FindingKind::MembershipDisagree).is_empty());
+    }
+
+    #[test]
+    fn a_member_that_became_a_cluster_of_its_own_does_not_lag() {
+        let mut scene = Scene::new(3);
+        for id in 1..=2 {
+            scene.member(id).status.raft_applied_index = 500;
+        }
+        let says = scene.member(3);
+        says.status.leader = Some(MemberId(3));
+        says.local_members.retain(|member| member.id == MemberId(3));
+        assert!(open(&scene.sweeps(20)).contains(&"membership_disagree m3".to_owned()));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
     let (earlier, differences) = (differences(before, rate), differences(now, rate));
     let lasting: Vec<(MemberId, MemberId)> = differences
         .into_iter()
-        .filter(|(pair, excess)| earlier.get(pair).is_some_and(|was| is_lasting(*was, *excess)))
+        .filter(|(pair, now)| earlier.get(pair).is_some_and(|was| now.lasts_since(was)))
         .map(|(pair, _)| pair)
         .collect();
     if lasting.is_empty() {
@@ -36,14 +36,25 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
     vec![condition(now, &involved, &lasting)]
 }
 
-/// In the same direction, and no smaller.
-fn is_lasting(was: i128, is: i128) -> bool {
-    was.signum() == is.signum() && is.abs() >= was.abs()
+/// By how much two revisions differ.
+struct Difference {
+    /// Beyond what is explained; never 0.
+    excess: i128,
+    /// Within how much anything is explained, which is more when answers take longer.
+    explained: i128,
+}
+
+impl Difference {
+    /// In the same direction, and smaller by no more than what is explained by and by.
+    fn lasts_since(&self, was: &Self) -> bool {
+        let least = was.excess.abs() - was.explained - self.explained;
+        was.excess.signum() == self.excess.signum() && self.excess.abs() >= least
+    }
 }
 
 /// By how much the revisions of each pair of members differ beyond what entries that only one of them
 /// has applied, and writes in flight, explain. Pairs that agree are left out.
-fn differences(picture: &Picture, rate: f64) -> BTreeMap<(MemberId, MemberId), i128> {
+fn differences(picture: &Picture, rate: f64) -> BTreeMap<(MemberId, MemberId), Difference> {
     let answers = answers(picture);
     let comparable = i128::from(allowance(&answers, rate));
     let mut differences = BTreeMap::new();
@@ -63,7 +74,7 @@ fn differences(picture: &Picture, rate: f64) -> BTreeMap<(MemberId, MemberId), i
             let excess = revision - revision.clamp(low, high);
             if excess != 0 {
                 let pair = (a.status.header.member_id, b.status.header.member_id);
-                differences.insert(pair, excess);
+                differences.insert(pair, Difference { excess, explained: high - low });
             }
         }
     }
@@ -142,6 +153,8 @@ fn condition(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::scene::{Scene, of_kind, open};
 
@@ -196,6 +209,23 @@ mod tests {
             scene.sweep();
         }
         assert_eq!(open(&scene.sweep()), ["revision_diverged m2"]);
+    }
+
+    /// A question for the alarms is an entry too.
+    #[test]
+    fn a_small_divergence_is_seen_whether_answers_come_fast_or_slowly() {
+        let mut scene = Scene::new(3);
+        scene.member(3).status.header.revision += 5;
+        for sweep in 0..9 {
+            for id in 1..=3 {
+                let says = scene.member(id);
+                says.status.raft_index += 12;
+                says.status.raft_applied_index += 12;
+                says.took = Duration::from_millis(if sweep % 2 == 0 { 2 } else { 150 });
+            }
+            scene.sweep();
+        }
+        assert_eq!(open(&scene.sweep()), ["revision_diverged m3"]);
     }
 
     #[test]
