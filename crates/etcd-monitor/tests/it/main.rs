@@ -22,6 +22,7 @@ mod hook;
 mod http;
 mod mail;
 mod outages;
+mod own;
 mod program;
 mod prometheus;
 mod prometheus_api;

@@ -7,6 +7,7 @@
 )]
 #![cfg(unix)]
 
+mod ahead;
 mod alarms;
 mod busy;
 mod expected;

@@ -12,10 +12,14 @@ use store::EventQuery;
 use testbed::{Cluster, ClusterBuilder, Login};
 use tokio::time::Instant;
 
+use crate::ahead::AheadClock;
+
 /// A cluster and its watcher.
 pub(crate) struct Watched {
     pub(crate) etcd: Cluster,
     pub(crate) fleet: Fleet,
+    /// The fleet's.
+    pub(crate) clock: Arc<AheadClock>,
 }
 
 impl Watched {
@@ -46,9 +50,18 @@ impl Watched {
         config.intervals.metrics = Duration::from_secs(1);
         change(&mut config);
         assert_eq!(config.validate(SystemClock.now()), []);
-        let fleet = Fleet::new(Arc::new(SystemClock));
+        let clock = Arc::new(AheadClock::default());
+        let fleet = Fleet::new(Arc::<AheadClock>::clone(&clock));
         fleet.apply(vec![config]);
-        Self { etcd, fleet }
+        Self { etcd, fleet, clock }
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut ClusterConfig)) {
+        let mut config = (*self.handle().config()).clone();
+        change(&mut config);
+        assert_eq!(config.validate(self.clock.now()), []);
+        self.fleet.apply(vec![config]);
     }
 
     pub(crate) fn handle(&self) -> ClusterHandle {

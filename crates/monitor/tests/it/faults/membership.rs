@@ -1,5 +1,7 @@
 //! Members that were added and are not there, or were removed and still are.
 
+use std::time::Duration;
+
 use etcd::Connector;
 use model::finding::{FindingKind, FindingState};
 use model::severity::Severity;
@@ -7,13 +9,18 @@ use monitor::view::ClusterView;
 use testbed::faults::{CutOff, Part};
 use testbed::{Cluster, EtcdVersion, Login};
 
-use super::{DEADLINE, SOON, can, closes, in_state, is_pending, opens, watched};
+use super::{DEADLINE, SOON, can, closes, in_state, is_pending, named, opens, watched};
 
 /// Else etcd takes a change only when all have been connected for five seconds.
 const CHANGE_AT_ONCE: &str = "--strict-reconfig-check=false";
 
-/// It is believed after five minutes, so that here it is only seen.
-async fn a_member_that_was_added_and_not_started_is_seen_at_once(version: EtcdVersion) {
+/// That a member is added and not started yet, and for how long there may be as many as there are.
+const TAKES_MINUTES: Duration = Duration::from_mins(11);
+
+/// How long a learner may be one.
+const TAKES_AN_HOUR: Duration = Duration::from_mins(61);
+
+async fn a_member_that_was_added_and_not_started_is_told_until_it_is_removed(version: EtcdVersion) {
     let watched = watched(Cluster::builder(version).flag(CHANGE_AT_ONCE)).await;
     let url = "http://127.0.0.1:1".to_owned();
     let client = watched.etcd.client();
@@ -21,16 +28,21 @@ async fn a_member_that_was_added_and_not_started_is_seen_at_once(version: EtcdVe
     let finding = is_pending(&watched, FindingKind::UnstartedMember, Some(added.id)).await;
     assert_eq!(finding.severity, Severity::Warning);
     assert!(finding.evidence[0].observed.contains(&added.id.to_string()), "{finding:?}");
+    watched.clock.advance(TAKES_MINUTES);
+    let is_open = |view: &ClusterView| {
+        let open = in_state(view, FindingKind::UnstartedMember, FindingState::Open);
+        open.iter().any(|finding| named(finding) == Some(added.id))
+    };
+    watched.until("it is told", SOON, is_open).await;
     client.member_remove(added.id, DEADLINE).await.unwrap();
-    let is_over =
-        |view: &ClusterView| view.findings.iter().all(|it| it.kind != FindingKind::UnstartedMember);
-    watched.until("it is removed", SOON, is_over).await;
+    closes(&watched, FindingKind::UnstartedMember).await;
     watched.fleet.shutdown().await;
 }
 
-/// It is believed after an hour.
-async fn a_learner_is_seen_as_not_promoted_or_as_held_back(version: EtcdVersion) {
+async fn a_learner_and_too_few_voters_are_told_until_there_are_enough(version: EtcdVersion) {
     let mut watched = watched(Cluster::builder(version).members(1).flag(CHANGE_AT_ONCE)).await;
+    watched.clock.advance(TAKES_MINUTES);
+    opens(&watched, FindingKind::ClusterSize, None, Severity::Info).await;
     let id = watched.etcd.add_learner().await.unwrap().id();
     let is_seen = |severity| {
         move |view: &ClusterView| {
@@ -49,10 +61,18 @@ async fn a_learner_is_seen_as_not_promoted_or_as_held_back(version: EtcdVersion)
 
     watched.etcd.member(1).restart().await.unwrap();
     watched.until("it has caught up again", SOON, is_seen(Severity::Info)).await;
+    watched.clock.advance(TAKES_AN_HOUR);
+    let of = Some(watched.etcd.member(1));
+    opens(&watched, FindingKind::LearnerStuck, of, Severity::Info).await;
     watched.etcd.promote(id).await.unwrap();
-    let is_over =
-        |view: &ClusterView| view.findings.iter().all(|it| it.kind != FindingKind::LearnerStuck);
-    watched.until("it is promoted", SOON, is_over).await;
+    closes(&watched, FindingKind::LearnerStuck).await;
+    let is_even = |view: &ClusterView| {
+        let open = in_state(view, FindingKind::ClusterSize, FindingState::Open);
+        open.iter().any(|finding| finding.summary.contains("even number of voters: 2"))
+    };
+    watched.until("two voters", SOON, is_even).await;
+    watched.etcd.add_member().await.unwrap();
+    closes(&watched, FindingKind::ClusterSize).await;
     watched.fleet.shutdown().await;
 }
 
@@ -82,13 +102,18 @@ mod tests {
     use testbed::{EtcdVersion, on};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_member_that_was_added_and_not_started_is_seen_at_once() {
-        on(EtcdVersion::V3_5, super::a_member_that_was_added_and_not_started_is_seen_at_once).await;
+    async fn a_member_that_was_added_and_not_started_is_told_until_it_is_removed() {
+        on(
+            EtcdVersion::V3_5,
+            super::a_member_that_was_added_and_not_started_is_told_until_it_is_removed,
+        )
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_learner_is_seen_as_not_promoted_or_as_held_back() {
-        on(EtcdVersion::V3_5, super::a_learner_is_seen_as_not_promoted_or_as_held_back).await;
+    async fn a_learner_and_too_few_voters_are_told_until_there_are_enough() {
+        on(EtcdVersion::V3_5, super::a_learner_and_too_few_voters_are_told_until_there_are_enough)
+            .await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,18 +4,24 @@
 mod certificates;
 mod clients;
 mod clock;
+mod copies;
 mod data;
 mod disk;
+mod hours;
+mod keys;
+mod lag;
 mod membership;
 mod network;
 mod outage;
 mod raft;
 mod settings;
+mod space;
 mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::clock::Clock as _;
 use model::event::EventKind;
 use model::finding::{Finding, FindingKind, FindingState};
 use model::health::{ClusterState, Health};
@@ -138,4 +144,29 @@ async fn more_sweeps(watched: &Watched, count: u64) {
     let before = watched.view().sweeps;
     let are_done = |view: &ClusterView| view.sweeps >= before + count;
     watched.until("more sweeps", SOON, are_done).await;
+}
+
+/// Lets the fleet's clock run fast, but not so fast that pages of metrics get old, until `is_over`.
+async fn pass(watched: &Watched, what: &str, is_over: impl Fn(&ClusterView) -> bool) {
+    let start = tokio::time::Instant::now();
+    while !is_over(&watched.view()) {
+        assert!(start.elapsed() < SOON * 3, "{what}: {:#?}", watched.events());
+        watched.clock.advance(Duration::from_secs(5));
+        let since = watched.clock.now();
+        let are_new = |_: &ClusterView| {
+            let metrics = watched.handle().metrics();
+            metrics.iter().all(|of| of.figures.as_ref().is_some_and(|figures| figures.at > since))
+        };
+        watched.until("new pages", SOON, are_new).await;
+    }
+}
+
+/// Writes `count` small values of as many keys, many at a time, by the leader.
+async fn put_many(watched: &Watched, prefix: &str, count: usize) {
+    let client = watched.etcd.client_of(watched.etcd.leader().await.unwrap());
+    for begin in (0..count).step_by(100) {
+        let puts = (begin..count.min(begin + 100))
+            .map(|number| client.put(format!("{prefix}{number}"), "value", None, SOON));
+        futures::future::try_join_all(puts).await.unwrap();
+    }
 }

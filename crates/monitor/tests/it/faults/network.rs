@@ -22,12 +22,14 @@ async fn a_member_cut_off_from_its_peers_is_isolated(version: EtcdVersion) {
     let fault = follower.cut_off(CutOff::Peers).unwrap();
     // With two of three left there is no margin.
     let of = Some(follower);
+    opens(&watched, FindingKind::NoLeader, of, Severity::Warning).await;
     let finding = opens(&watched, FindingKind::MemberIsolated, of, Severity::Critical).await;
     let peers = watched.etcd.members().iter().filter(|member| member.id() != follower.id());
     let peers: Vec<&str> = peers.map(testbed::Member::name).collect();
     assert!(finding.summary.ends_with(&format!("({})", peers.join(", "))), "{}", finding.summary);
     fault.heal().unwrap();
     closes(&watched, FindingKind::MemberIsolated).await;
+    closes(&watched, FindingKind::NoLeader).await;
     let told = told(&watched);
     assert!(!told.iter().any(|message| message.contains("neither we")), "we reach all: {told:?}");
     watched.fleet.shutdown().await;
@@ -49,6 +51,20 @@ async fn a_leader_cut_off_from_its_peers_is_isolated_and_no_second_leader(versio
     let told = told(&watched);
     assert!(!told.iter().any(|message| message.contains("claiming")), "{told:?}");
     assert!(!told.iter().any(|message| message.contains("same time")), "{told:?}");
+    watched.fleet.shutdown().await;
+}
+
+/// Its election timeout is so long that it goes on claiming to lead.
+async fn a_deposed_leader_that_does_not_notice_is_told_until_it_does(version: EtcdVersion) {
+    let Some(watched) = in_namespaces(version).await else { return };
+    let patient = watched.etcd.follower().await.unwrap();
+    patient.restart_with(&["--election-timeout=40000"]).await.unwrap();
+    watched.etcd.wait_ready().await.unwrap();
+    watched.etcd.move_leader_to(patient).await.unwrap();
+    let fault = patient.cut_off(CutOff::Peers).unwrap();
+    opens(&watched, FindingKind::StaleLeader, Some(patient), Severity::Warning).await;
+    fault.heal().unwrap();
+    closes(&watched, FindingKind::StaleLeader).await;
     watched.fleet.shutdown().await;
 }
 
@@ -107,6 +123,12 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_leader_cut_off_from_its_peers_is_isolated_and_no_second_leader() {
         let scenario = super::a_leader_cut_off_from_its_peers_is_isolated_and_no_second_leader;
+        on(EtcdVersion::V3_7, scenario).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_deposed_leader_that_does_not_notice_is_told_until_it_does() {
+        let scenario = super::a_deposed_leader_that_does_not_notice_is_told_until_it_does;
         on(EtcdVersion::V3_7, scenario).await;
     }
 

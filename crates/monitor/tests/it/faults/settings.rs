@@ -4,15 +4,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use model::finding::FindingKind;
+use model::finding::{FindingKind, FindingState};
 use model::severity::Severity;
+use monitor::view::ClusterView;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use testbed::faults::Part;
 use testbed::{Cluster, EtcdVersion};
 
-use super::{closes, opens, watched};
+use super::{SOON, all_are_well, can, closes, in_state, named, opens, watched};
+use crate::watched::Watched;
 
 /// Of each message between a member and the others; a read that needs the quorum takes two.
 const FAR_AWAY: Duration = Duration::from_millis(150);
+
+/// Round trips of a link that has just come up are not judged.
+const LINKS_SETTLE: Duration = Duration::from_mins(11);
 
 async fn a_member_that_runs_out_of_file_descriptors_is_told_until_it_may_have_more(
     version: EtcdVersion,
@@ -56,6 +62,69 @@ async fn a_member_that_is_far_from_the_others_has_slow_requests(version: EtcdVer
     watched.fleet.shutdown().await;
 }
 
+/// etcd looks at a link's round trips once in half a minute; what it sees is believed after five
+/// minutes, so that here it is only seen.
+async fn links_with_long_round_trips_are_seen_until_they_are_short(version: EtcdVersion) {
+    let builder = Cluster::builder(version).with_peer_proxies(true);
+    let etcd = builder.flag("--strict-reconfig-check=false").start().await.unwrap();
+    let index = usize::from(etcd.leader().await.unwrap().name() == etcd.member(0).name());
+    let fault = etcd.member(index).delay_peers(FAR_AWAY).unwrap();
+    let mut watched = Watched::of(etcd, |config| {
+        config.intervals.metrics = Duration::from_secs(5);
+    });
+    all_are_well(&watched).await;
+    let member = watched.etcd.member(index);
+    watched.clock.advance(LINKS_SETTLE);
+    let kind = FindingKind::SlowPeer;
+    let others = || watched.etcd.members().iter().filter(|other| other.id() != member.id());
+    // On a busy machine links that nothing delays may be worth knowing of too.
+    let are_seen = |view: &ClusterView| {
+        let pending = in_state(view, kind, FindingState::Pending);
+        others().all(|other| {
+            pending.iter().any(|finding| {
+                named(finding) == Some(other.id())
+                    && finding.about == member.name()
+                    && finding.severity == Severity::Warning
+            })
+        })
+    };
+    let took = watched.until("long round trips to it", SOON * 3, are_seen).await;
+    println!("etcd {version}: slow_peer pending after {took:.1?}");
+    fault.heal().unwrap();
+    // What the links were is smoothed out within minutes, or forgotten with the member.
+    let id = member.id();
+    watched.etcd.readd(id).await.unwrap();
+    let are_over = |view: &ClusterView| {
+        let slow = view.findings.iter().filter(|finding| finding.kind == kind);
+        slow.map(|finding| finding.severity).all(|severity| severity <= Severity::Info)
+    };
+    watched.until("no link is slow", SOON, are_over).await;
+    all_are_well(&watched).await;
+    watched.fleet.shutdown().await;
+}
+
+async fn a_member_that_serves_anybody_at_a_public_address_is_told_until_it_is_out_of_reach(
+    version: EtcdVersion,
+) {
+    if !can(&[Part::Network]) {
+        return;
+    }
+    let builder = Cluster::builder(version).members(1).in_namespaces(true);
+    let etcd = builder.flag("--listen-client-urls=http://0.0.0.0:2379").start().await.unwrap();
+    let (endpoint, fault) = etcd.member(0).expose().unwrap();
+    let url = etcd.member(0).client_url();
+    let watched = Watched::of(etcd, |config| {
+        config.endpoint_map.insert(url, endpoint.clone());
+        config.endpoints = vec![endpoint];
+    });
+    all_are_well(&watched).await;
+    let of = Some(watched.etcd.member(0));
+    opens(&watched, FindingKind::AuthOff, of, Severity::Warning).await;
+    fault.heal().unwrap();
+    closes(&watched, FindingKind::AuthOff).await;
+    watched.fleet.shutdown().await;
+}
+
 mod tests {
     use testbed::{EtcdVersion, on};
 
@@ -79,5 +148,18 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_member_that_is_far_from_the_others_has_slow_requests() {
         on(EtcdVersion::V3_5, super::a_member_that_is_far_from_the_others_has_slow_requests).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_member_that_serves_anybody_at_a_public_address_is_told_until_it_is_out_of_reach() {
+        let scenario =
+            super::a_member_that_serves_anybody_at_a_public_address_is_told_until_it_is_out_of_reach;
+        on(EtcdVersion::V3_5, scenario).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn links_with_long_round_trips_are_seen_until_they_are_short() {
+        let scenario = super::links_with_long_round_trips_are_seen_until_they_are_short;
+        on(EtcdVersion::V3_7, scenario).await;
     }
 }

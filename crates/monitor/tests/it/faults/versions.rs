@@ -8,11 +8,14 @@ use model::severity::Severity;
 use monitor::view::ClusterView;
 use testbed::{Cluster, EtcdVersion, Member};
 
-use super::{SOON, all_are_well, watched};
+use super::{SOON, all_are_well, closes, opens, watched};
 use crate::watched::Watched;
 
 const OLD: EtcdVersion = EtcdVersion::V3_5;
 const NEW: EtcdVersion = EtcdVersion::V3_6;
+
+/// How long an upgrade may.
+const TAKES_AN_HOUR: Duration = Duration::from_mins(61);
 
 /// Notes what is open and critical, for ever.
 async fn note_critical(watched: &Watched, seen: &mut BTreeSet<String>) {
@@ -40,7 +43,8 @@ async fn a_rolling_upgrade_is_told_as_what_it_is(version: EtcdVersion) {
                 let mut skews =
                     view.findings.iter().filter(|it| it.kind == FindingKind::VersionSkew);
                 match skews.next() {
-                    None => old.is_empty() && view.versions.len() == 1,
+                    _ if old.is_empty() => view.versions.len() == 1,
+                    None => false,
                     Some(skew) => {
                         skew.state == FindingState::Pending && skew.summary.ends_with(&apart)
                     }
@@ -49,7 +53,12 @@ async fn a_rolling_upgrade_is_told_as_what_it_is(version: EtcdVersion) {
             let took = watched.until("the versions", SOON, are_seen).await;
             println!("{} of 3 upgraded, seen after {took:.1?}", done + 1);
             all_are_well(&watched).await;
+            if new.len() == 2 {
+                watched.clock.advance(TAKES_AN_HOUR);
+                opens(&watched, FindingKind::VersionSkew, None, Severity::Warning).await;
+            }
         }
+        closes(&watched, FindingKind::VersionSkew).await;
     };
     tokio::select! {
         () = note_critical(&watched, &mut critical) => {}
@@ -59,9 +68,21 @@ async fn a_rolling_upgrade_is_told_as_what_it_is(version: EtcdVersion) {
     watched.fleet.shutdown().await;
 }
 
+async fn a_version_with_known_defects_is_told_until_it_is_upgraded(version: EtcdVersion) {
+    let watched = watched(Cluster::builder(version).members(1)).await;
+    let member = watched.etcd.member(0);
+    let kind = FindingKind::VersionCve;
+    let finding = opens(&watched, kind, None, Severity::Info).await;
+    assert!(finding.summary.contains(member.name()), "{}", finding.summary);
+    assert_eq!(finding.about, watched.etcd.version());
+    member.restart_with_version(OLD).await.unwrap();
+    closes(&watched, kind).await;
+    watched.fleet.shutdown().await;
+}
+
 mod tests {
-    use testbed::on;
     use testbed::version::skip;
+    use testbed::{EtcdVersion, on};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_rolling_upgrade_is_told_as_what_it_is() {
@@ -71,5 +92,15 @@ mod tests {
             return;
         }
         on(super::OLD, super::a_rolling_upgrade_is_told_as_what_it_is).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_version_with_known_defects_is_told_until_it_is_upgraded() {
+        if let Err(missing) = super::OLD.binary() {
+            skip(&missing);
+            return;
+        }
+        let scenario = super::a_version_with_known_defects_is_told_until_it_is_upgraded;
+        on(EtcdVersion::V3_4, scenario).await;
     }
 }
