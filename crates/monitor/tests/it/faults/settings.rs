@@ -92,13 +92,13 @@ async fn links_with_long_round_trips_are_seen_until_they_are_short(version: Etcd
     println!("etcd {version}: slow_peer pending after {took:.1?}");
     fault.heal().unwrap();
     // What the links were is smoothed out within minutes, or forgotten with the member.
-    let id = member.id();
+    let (id, name) = (member.id(), member.name().to_owned());
     watched.etcd.readd(id).await.unwrap();
     let are_over = |view: &ClusterView| {
-        let slow = view.findings.iter().filter(|finding| finding.kind == kind);
-        slow.map(|finding| finding.severity).all(|severity| severity <= Severity::Info)
+        let to_it = view.findings.iter().filter(|it| it.kind == kind && it.about == name.as_str());
+        to_it.map(|finding| finding.severity).all(|severity| severity <= Severity::Info)
     };
-    watched.until("no link is slow", SOON, are_over).await;
+    watched.until("no link to it is slow", SOON, are_over).await;
     all_are_well(&watched).await;
     watched.fleet.shutdown().await;
 }
