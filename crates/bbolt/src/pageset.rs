@@ -4,13 +4,12 @@
 #[derive(Debug)]
 pub(crate) struct PageSet {
     bits: Vec<u64>,
-    count: u64,
 }
 
 impl PageSet {
     /// An empty set for numbers below `page_count`, which the size of the file bounds.
     pub(crate) fn new(page_count: u64) -> Self {
-        Self { bits: vec![0; page_count.div_ceil(64) as usize], count: 0 }
+        Self { bits: vec![0; page_count.div_ceil(64) as usize] }
     }
 
     /// Adds a number below the count; whether it was new.
@@ -19,7 +18,6 @@ impl PageSet {
         let bit = 1 << (page % 64);
         let is_new = *word & bit == 0;
         *word |= bit;
-        self.count += u64::from(is_new);
         is_new
     }
 
@@ -28,7 +26,10 @@ impl PageSet {
     }
 
     /// How many are in it.
+    ///
+    /// Counted when it is asked for: a count kept by `insert` came out as 0 in optimised builds, where
+    /// rustc 1.95 loses a comparison that is both added and branched on (rust-lang/rust#158206).
     pub(crate) fn len(&self) -> u64 {
-        self.count
+        self.bits.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 }

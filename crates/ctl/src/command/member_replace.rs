@@ -13,7 +13,9 @@ use crate::call::Call;
 use crate::confirm::{DRY_RUN, FORCE, Silence, YES, confirm};
 use crate::failure::Failure;
 use crate::operate::defrag::{Options, move_leadership};
-use crate::operate::joining::{patiently, promote, refuse_addition, refuse_removal, removal};
+use crate::operate::joining::{
+    learner_at, patiently, promote, refuse_addition, refuse_doubles, refuse_removal, removal,
+};
 use crate::operate::{Census, Seat};
 use crate::parse::Flag;
 use crate::session::Session;
@@ -61,22 +63,27 @@ async fn replace(call: &mut Call<'_>) -> Result<(), Failure> {
     let (force, wait) = (call.flags.bool("force"), call.flags.duration("wait-time"));
     let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
+    call.io.complain("asking every member how it is");
     let census = Census::take(&session).await?;
-    let seat = census.find(&old)?;
+    let then = format!("member add {name} --peer-urls={} --wait", peer_urls.join(","));
+    let seat = census.find(&old).map_err(|failure| {
+        failure.with_detail(format!("if it has been removed already, go on with: {then}"))
+    })?;
     let arithmetic = refuse_removal(&census, seat, force)?;
+    refuse_doubles(&census, seat.listed.id, &name, &peer_urls)?;
     if seat.status.is_ok() && !force {
         let text = format!("{} answers: only one that does not is replaced", seat.shown());
         return Err(Failure::error(text).with_detail(
             "give --force to replace it all the same; stop its process first if its data are bad",
         ));
     }
-    let then = removal(&census, seat).with(true);
+    let votes = removal(&census, seat).with(true);
     let lines = vec![
         arithmetic,
         format!("1. remove {}", seat.shown()),
         format!("2. add {name} at {} as a learner, without a vote", peer_urls.join(",")),
         "3. wait until it has been started and has caught up".to_owned(),
-        format!("4. give it its vote: {then}"),
+        format!("4. give it its vote: {votes}"),
     ];
     if !confirm(call, &lines, "Do this?", Silence::MeansNo)? {
         return Ok(());
@@ -94,7 +101,7 @@ async fn replace(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     remove(call, &session, seat).await?;
     join(call, &session, &name, peer_urls, wait).await.map_err(|failure| {
-        let text = format!("{} has been removed already", seat.shown());
+        let text = format!("{} has been removed already; go on with: {then}", seat.shown());
         failure.with_detail(text)
     })
 }
@@ -124,6 +131,11 @@ pub(super) async fn add_and_wait(
     let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let census = Census::take(&session).await?;
+    if let Some(learner) = learner_at(&census, &peer_urls) {
+        call.io.complain(&format!("{} has been added already", learner.shown()));
+        return await_promotion(call, &session, learner.listed.id, wait).await;
+    }
+    refuse_doubles(&census, 0, &name, &peer_urls)?;
     let arithmetic = refuse_addition(&census, force)?;
     let lines = vec![
         arithmetic,
@@ -157,6 +169,15 @@ async fn join(
         return Ok(());
     }
     call.io.complain("start the new member now, with an empty data directory and these settings");
+    await_promotion(call, session, id, wait).await
+}
+
+async fn await_promotion(
+    call: &mut Call<'_>,
+    session: &Session,
+    id: u64,
+    wait: Duration,
+) -> Result<(), Failure> {
     let promoted = promote(session, id, wait, |text| call.io.complain(text)).await?;
     call.print(&MemberChanged {
         id,

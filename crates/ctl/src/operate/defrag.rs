@@ -125,7 +125,7 @@ impl Plan {
 fn refuse_unless_well(census: &Census, options: &Options) -> Result<(), Failure> {
     let refused = |text: String| {
         Failure::error(format!("not defragmenting: {text}"))
-            .with_detail("heal that first, or use --safe=false to do it whatever comes of it")
+            .with_detail("start or replace that member, or heal what ails it, and begin again")
     };
     if census.leader().is_none() {
         return Err(refused(format!("the cluster has no leader ({})", census.quorum())));

@@ -32,6 +32,34 @@ pub fn refuse_addition(census: &Census, force: bool) -> Result<String, Failure> 
         .with_detail("bring the other members back first, or give --force"))
 }
 
+/// Refuses a new member whose name or URL is that of another one, which etcd would do only after the
+/// old one was removed, or not at all. `but` is the member that goes.
+pub fn refuse_doubles(
+    census: &Census,
+    but: u64,
+    name: &str,
+    peer_urls: &[String],
+) -> Result<(), Failure> {
+    for seat in census.seats.iter().filter(|seat| seat.listed.id != but) {
+        if seat.listed.name == name {
+            let text = format!("{} has the name {name:?} already", seat.shown());
+            return Err(Failure::bad_args(text).with_detail("give the new member another name"));
+        }
+        if let Some(url) = peer_urls.iter().find(|url| seat.listed.peer_urls.contains(url)) {
+            let text = format!("{} has the peer URL {url} already", seat.shown());
+            return Err(Failure::bad_args(text)
+                .with_detail("--peer-urls is where other members reach the new one"));
+        }
+    }
+    Ok(())
+}
+
+/// A learner at these URLs that was added before and has no vote yet.
+pub fn learner_at<'a>(census: &'a Census, peer_urls: &[String]) -> Option<&'a Seat> {
+    let is_it = |seat: &&Seat| seat.listed.is_learner && seat.listed.peer_urls == peer_urls;
+    census.seats.iter().find(is_it)
+}
+
 /// Refuses to remove a member where the cluster would lose its quorum, or where it is well.
 pub fn refuse_removal(census: &Census, seat: &Seat, force: bool) -> Result<String, Failure> {
     let now = census.quorum();

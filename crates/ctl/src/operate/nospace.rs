@@ -57,7 +57,13 @@ impl Recovery {
         for seat in &census.seats {
             quotas.push((seat.listed.id, quota(session, seat).await));
         }
-        let revision = newest.unwrap_or(0).saturating_sub(keep.max(0));
+        let newest = newest.unwrap_or(0);
+        if keep > 0 && keep >= newest {
+            let text = format!("--keep-revisions {keep}: there are only {newest} revisions");
+            return Err(Failure::bad_args(text)
+                .with_detail("compaction is what makes room: keep fewer, or none"));
+        }
+        let revision = newest - keep.max(0);
         Ok(Some(Self { census, alarmed, revision, plan, quotas }))
     }
 
