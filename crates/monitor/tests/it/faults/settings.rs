@@ -1,6 +1,7 @@
 //! Members that are not set, or not placed, as they should be: a limit that is too low, a flag that
 //! the others do not have, links that take long.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use model::severity::Severity;
 use monitor::view::ClusterView;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use testbed::faults::Part;
-use testbed::{Cluster, EtcdVersion};
+use testbed::{Cluster, EtcdVersion, wait_until};
 
 use super::{SOON, all_are_well, can, closes, in_state, named, opens, watched};
 use crate::watched::Watched;
+
+/// Connections that nothing is asked over.
+const IDLE_CLIENTS: usize = 80;
 
 /// Of each message between a member and the others; a read that needs the quorum takes two.
 const FAR_AWAY: Duration = Duration::from_millis(150);
@@ -26,8 +30,13 @@ async fn a_member_that_runs_out_of_file_descriptors_is_told_until_it_may_have_mo
     let watched = watched(Cluster::builder(version).members(1)).await;
     let member = watched.etcd.member(0);
     let process = Pid::from_raw(member.pid().unwrap() as i32);
+    // With many open, the few that come and go make no difference.
+    let idle: Vec<TcpStream> =
+        (0..IDLE_CLIENTS).map(|_| TcpStream::connect(member.endpoint()).unwrap()).collect();
     let open = Path::new("/proc").join(member.pid().unwrap().to_string()).join("fd");
-    let open = open.read_dir().unwrap().count() as u64;
+    let count = || open.read_dir().unwrap().count();
+    wait_until("all are taken", SOON, async || count() > IDLE_CLIENTS).await.unwrap();
+    let open = count() as u64;
     // What a process may not exceed stays, so that the limit can be raised again.
     let maximum = getrlimit(Resource::Nofile).maximum;
     let low = Rlimit { current: Some(open * 10 / 9), maximum };
@@ -36,6 +45,7 @@ async fn a_member_that_runs_out_of_file_descriptors_is_told_until_it_may_have_mo
     opens(&watched, kind, Some(member), Severity::Warning).await;
     prlimit(process, Resource::Nofile, before).unwrap();
     closes(&watched, kind).await;
+    drop(idle);
     watched.fleet.shutdown().await;
 }
 
