@@ -131,22 +131,27 @@ pub(super) async fn add_and_wait(
     let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
     let census = Census::take(&session).await?;
-    if let Some(learner) = learner_at(&census, &peer_urls) {
-        call.io.complain(&format!("{} has been added already", learner.shown()));
-        return await_promotion(call, &session, learner.listed.id, wait).await;
-    }
-    refuse_doubles(&census, 0, &name, &peer_urls)?;
     let arithmetic = refuse_addition(&census, force)?;
+    let learner = learner_at(&census, &peer_urls);
+    let first = if let Some(learner) = learner {
+        format!("1. {} has been added already, as a learner", learner.shown())
+    } else {
+        refuse_doubles(&census, 0, &name, &peer_urls)?;
+        format!("1. add {name} at {} as a learner, without a vote", peer_urls.join(","))
+    };
     let lines = vec![
         arithmetic,
-        format!("1. add {name} at {} as a learner, without a vote", peer_urls.join(",")),
+        first,
         "2. wait until it has been started and has caught up".to_owned(),
         "3. give it its vote".to_owned(),
     ];
     if !confirm(call, &lines, "Do this?", Silence::MeansYes)? {
         return Ok(());
     }
-    join(call, &session, &name, peer_urls, wait).await
+    match learner {
+        Some(learner) => await_promotion(call, &session, learner.listed.id, wait).await,
+        None => join(call, &session, &name, peer_urls, wait).await,
+    }
 }
 
 /// Adds a learner, and gives it its vote when it has caught up.

@@ -165,6 +165,9 @@ async fn a_full_cluster_takes_writes_again(version: EtcdVersion) {
     for part in ["quota 13 MB", "NOSPACE", "1. compact", "2. defragment", "4. end the alarm"] {
         assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
     }
+    let refused = ctl(&cluster, "nospace-recover --keep-revisions=1000000 --yes").await;
+    assert_eq!(refused.code, 128, "{}", refused.stderr);
+    assert!(refused.stderr.contains("there are only "), "{}", refused.stderr);
     // Where it is live data, no defragmentation makes room.
     let mut in_vain = ctl(&cluster, "nospace-recover --yes").await;
     while in_vain.code == 0 {
@@ -246,6 +249,13 @@ async fn a_new_member_gets_its_vote_when_it_has_caught_up(version: EtcdVersion) 
     assert!(idle.stdout.contains("ETCD_NAME=\"new\""), "{}", idle.stdout);
     let list = cluster.client().members(AMPLE).await.unwrap().members;
     let learner = list.iter().find(|member| member.is_learner).unwrap();
+    // The same command goes on with it, and says so first.
+    let again = ctl(&cluster, &format!("{add} --dry-run")).await;
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stdout.contains(" has been added already, as a learner"), "{}", again.stdout);
+    let again = ctl(&cluster, &format!("{add} --wait-time=1s")).await;
+    assert!(again.stderr.contains("is still waiting to be started"), "{}", again.stderr);
+    assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 4);
     let early = ctl(&cluster, &format!("member promote {}", learner.id)).await;
     assert_eq!(early.code, 1, "{}", early.stdout);
     let removed = ctl(&cluster, &format!("member remove {}", learner.id)).await;
@@ -282,6 +292,23 @@ async fn a_dead_member_is_replaced(version: EtcdVersion) {
     let arithmetic = "now 3 voting members, 2 healthy, 2 needed; without ";
     assert!(first.starts_with(arithmetic), "{} {}", shown.stdout, shown.stderr);
     assert!(first.ends_with("2 voting members, 2 healthy, 2 needed"), "{first}");
+    assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 3);
+
+    // What etcd would refuse only when the old member is gone is refused before.
+    let dead_name = dead.name();
+    let list = cluster.client().members(AMPLE).await.unwrap().members;
+    let stays = list.iter().find(|member| member.name != dead_name).unwrap();
+    for (name, url, told) in [
+        ("new", &stays.peer_urls[0], "has the peer URL"),
+        (stays.name.as_str(), &peer, "has the name"),
+    ] {
+        let words = format!(
+            "member replace {dead_name} {name} --peer-urls={url} --command-timeout=2s --yes"
+        );
+        let refused = ctl(&cluster, &words).await;
+        assert_eq!(refused.code, 128, "{}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
     assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 3);
 
     let words = command(dead.name(), "--yes --wait-time=60s");

@@ -39,8 +39,15 @@ pub(crate) struct Service {
     /// Tries of the schedule that came to nothing, by cluster.
     failures: BTreeMap<String, Failure>,
     runs: Arc<Vec<Arc<Summary>>>,
-    /// What was told to whom, so that it is told once.
-    told: BTreeMap<String, Benchmark>,
+    /// What was told to whom, so that it is worked out and told once.
+    told: BTreeMap<String, Told>,
+}
+
+/// What the judge of a cluster was told.
+struct Told {
+    /// The newest run that it rests on, and the runs of the baseline.
+    basis: (Option<String>, Vec<String>),
+    known: Benchmark,
 }
 
 /// The run under way.
@@ -308,24 +315,32 @@ impl Service {
 
     /// Tells the judges what is worse, where that is another than before or they were not told.
     fn tell(&mut self, clusters: &[ClusterHandle]) {
-        let baselines = match self.benchmarks.index().map(|index| index.store().baselines()) {
+        let index = self.benchmarks.index().filter(|_| self.config.enabled);
+        let mut baselines = match index.map(|index| index.store().baselines()) {
             Some(Ok(baselines)) => baselines,
             _ => BTreeMap::new(),
         };
         for cluster in clusters {
             let name = cluster.name();
-            let of_baseline = |id: &String| self.runs.iter().find(|run| run.id == *id).cloned();
-            let baseline: Vec<_> =
-                baselines.get(&name).into_iter().flatten().filter_map(of_baseline).collect();
+            let newest = of_monitor(&self.runs, &name).next_back().map(|run| run.id.clone());
+            let basis = (newest, baselines.remove(&name).unwrap_or_default());
+            let is_new = self.told.get(&name).is_none_or(|told| told.basis != basis);
+            if !is_new && cluster.benchmark().is_some() {
+                continue;
+            }
             let known = if self.config.enabled {
+                let of_baseline = |id: &String| self.runs.iter().find(|run| run.id == *id).cloned();
+                let baseline: Vec<_> = basis.1.iter().filter_map(of_baseline).collect();
                 told::benchmark(&self.runs, &name, &baseline)
             } else {
                 Benchmark::default()
             };
-            if cluster.benchmark().is_none() || self.told.get(&name) != Some(&known) {
+            if cluster.benchmark().is_none()
+                || self.told.get(&name).is_none_or(|told| told.known != known)
+            {
                 cluster.tell_benchmark(known.clone());
-                self.told.insert(name, known);
             }
+            self.told.insert(name, Told { basis, known });
         }
     }
 }
