@@ -89,6 +89,9 @@ impl Http2 {
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_BYTES)
+            // The few headers of an answer are sent whole: a table of them takes 8 kB of each
+            // connection that is open, and saves 50 bytes of an answer.
+            .header_table_size(0)
             .handshake::<_, Bytes>(stream)
             .await
             .map_err(|error| broken(&error).unsent())?;
