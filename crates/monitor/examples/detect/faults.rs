@@ -34,6 +34,7 @@ pub(crate) enum Fault {
     Fsync50Ms,
     Fsync200Ms,
     Fsync1200Ms,
+    FsyncOfLeader1200Ms,
 }
 
 /// A value that is found in a database file, and what it is replaced by.
@@ -52,7 +53,7 @@ pub(crate) struct Made {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::KillLeader,
         Self::KillFollower,
         Self::LoseQuorum,
@@ -67,6 +68,7 @@ impl Fault {
         Self::Fsync50Ms,
         Self::Fsync200Ms,
         Self::Fsync1200Ms,
+        Self::FsyncOfLeader1200Ms,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -85,6 +87,7 @@ impl Fault {
             Self::Fsync50Ms => "fsync-50ms",
             Self::Fsync200Ms => "fsync-200ms",
             Self::Fsync1200Ms => "fsync-1200ms",
+            Self::FsyncOfLeader1200Ms => "fsync-leader-1200ms",
         }
     }
 
@@ -99,7 +102,9 @@ impl Fault {
             Self::LoseQuorum | Self::LoseLeadership => 4,
             Self::PauseMember | Self::AlteredValue => 5,
             Self::IsolateMember | Self::OneWayLink => 20,
-            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => 75,
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
+                75
+            }
         })
     }
 
@@ -108,7 +113,7 @@ impl Fault {
         match self {
             Self::Fsync50Ms => Some(Duration::from_millis(50)),
             Self::Fsync200Ms => Some(Duration::from_millis(200)),
-            Self::Fsync1200Ms => Some(Duration::from_millis(1_200)),
+            Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => Some(Duration::from_millis(1_200)),
             _ => None,
         }
     }
@@ -162,12 +167,14 @@ impl Fault {
             Self::LoseLeadership => &[FindingKind::NoLeader],
             Self::OneWayLink => &[FindingKind::LinkDown, FindingKind::MemberIsolated],
             Self::AlteredValue => &[FindingKind::HashMismatch],
-            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => &[FindingKind::SlowFsync],
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
+                &[FindingKind::SlowFsync]
+            }
         };
         let severity = match self {
             Self::Fsync50Ms => Severity::Info,
             Self::Fsync200Ms => Severity::Warning,
-            Self::Fsync1200Ms => Severity::Critical,
+            Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => Severity::Critical,
             _ => finding.severity,
         };
         kinds.contains(&finding.kind) && finding.severity == severity
@@ -179,7 +186,10 @@ impl Fault {
         let leader = place(leader).expect("it is one of them");
         let follower = (leader + 1) % rig.etcd.members().len();
         let one = match self {
-            Self::KillLeader | Self::IsolateMember | Self::LoseLeadership => leader,
+            Self::KillLeader
+            | Self::IsolateMember
+            | Self::LoseLeadership
+            | Self::FsyncOfLeader1200Ms => leader,
             _ => follower,
         };
         let id = rig.etcd.member(one).id();
@@ -238,7 +248,7 @@ impl Fault {
                 replace(rig, one, TRUE_VALUE, FALSE_VALUE).await;
                 (rig.ask_for_comparison(), vec![one], Some(id))
             }
-            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => {
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
                 let delay = self.delay().expect("invariant: it has one");
                 let slow = rig.etcd.member(one).slow_syncs(delay).await;
                 guard = Some(slow.expect("it is traced"));
@@ -279,7 +289,8 @@ impl Fault {
             | Self::OneWayLink
             | Self::Fsync50Ms
             | Self::Fsync200Ms
-            | Self::Fsync1200Ms => {
+            | Self::Fsync1200Ms
+            | Self::FsyncOfLeader1200Ms => {
                 if let Some(guard) = made.guard {
                     guard.heal().expect("it heals");
                 }
