@@ -31,6 +31,7 @@ pub(crate) enum Fault {
     LoseLeadership,
     OneWayLink,
     AlteredValue,
+    AppliedTwice,
     Fsync50Ms,
     Fsync200Ms,
     Fsync1200Ms,
@@ -53,7 +54,7 @@ pub(crate) struct Made {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::KillLeader,
         Self::KillFollower,
         Self::LoseQuorum,
@@ -65,6 +66,7 @@ impl Fault {
         Self::LoseLeadership,
         Self::OneWayLink,
         Self::AlteredValue,
+        Self::AppliedTwice,
         Self::Fsync50Ms,
         Self::Fsync200Ms,
         Self::Fsync1200Ms,
@@ -84,6 +86,7 @@ impl Fault {
             Self::LoseLeadership => "lose-leadership",
             Self::OneWayLink => "one-way-link",
             Self::AlteredValue => "altered-value",
+            Self::AppliedTwice => "applied-twice",
             Self::Fsync50Ms => "fsync-50ms",
             Self::Fsync200Ms => "fsync-200ms",
             Self::Fsync1200Ms => "fsync-1200ms",
@@ -101,6 +104,7 @@ impl Fault {
             | Self::TwoClusters => 3,
             Self::LoseQuorum | Self::LoseLeadership => 4,
             Self::PauseMember | Self::AlteredValue => 5,
+            Self::AppliedTwice => 12,
             Self::IsolateMember | Self::OneWayLink => 20,
             Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
                 75
@@ -143,6 +147,8 @@ impl Fault {
         let builder = Cluster::builder(version).members(3);
         match self {
             Self::Nospace => builder.quota_bytes(QUOTA),
+            // So that the member can be replaced.
+            Self::AppliedTwice => builder.flag("--strict-reconfig-check=false"),
             _ if self.is_of_the_network() => builder.in_namespaces(true),
             _ if self.delay().is_some() => builder.durable(true),
             _ => builder,
@@ -167,6 +173,7 @@ impl Fault {
             Self::LoseLeadership => &[FindingKind::NoLeader],
             Self::OneWayLink => &[FindingKind::LinkDown, FindingKind::MemberIsolated],
             Self::AlteredValue => &[FindingKind::HashMismatch],
+            Self::AppliedTwice => &[FindingKind::RevisionDiverged],
             Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
                 &[FindingKind::SlowFsync]
             }
@@ -248,6 +255,10 @@ impl Fault {
                 replace(rig, one, TRUE_VALUE, FALSE_VALUE).await;
                 (rig.ask_for_comparison(), vec![one], Some(id))
             }
+            Self::AppliedTwice => {
+                apply_twice(rig, one).await;
+                (Instant::now(), vec![one], Some(id))
+            }
             Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
                 let delay = self.delay().expect("invariant: it has one");
                 let slow = rig.etcd.member(one).slow_syncs(delay).await;
@@ -278,6 +289,10 @@ impl Fault {
                 rig.etcd.client().alarm_disarm(alarm, CALL).await.expect("it is disarmed");
             }
             Self::TwoClusters => rig.watch(rig.etcd.endpoints()),
+            Self::AppliedTwice => {
+                let member = made.subject.expect("a member was named");
+                rig.etcd.readd(member).await.expect("it is replaced");
+            }
             Self::AlteredValue => {
                 for place in made.places {
                     replace(rig, place, FALSE_VALUE, TRUE_VALUE).await;
@@ -298,6 +313,28 @@ impl Fault {
         }
         Instant::now()
     }
+}
+
+/// Has one member apply its last entries a second time, as a crash at the wrong moment did to some
+/// versions; returns when it serves again.
+async fn apply_twice(rig: &Rig, place: usize) {
+    let client = rig.etcd.client();
+    for number in 0..20 {
+        client.put(format!("twice/{number}"), "value", None, CALL).await.expect("it is written");
+    }
+    let member = rig.etcd.member(place);
+    let leader = rig.etcd.client_of(rig.etcd.leader().await.expect("somebody leads"));
+    let follower = rig.etcd.client_of(member);
+    let has_applied = async || {
+        let (all, here) = (leader.status(CALL).await, follower.status(CALL).await);
+        all.is_ok_and(|all| {
+            here.is_ok_and(|here| here.raft_applied_index >= all.raft_applied_index)
+        })
+    };
+    rig.etcd.wait_until("all is applied", CALL, has_applied).await.expect("it follows");
+    member.stop().await.expect("it ends");
+    member.forget_applied(5).expect("its database can be altered");
+    member.restart().await.expect("it starts");
 }
 
 /// Replaces a value in the file of one member, which is stopped meanwhile.
