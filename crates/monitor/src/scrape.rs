@@ -18,6 +18,10 @@ use crate::skew::ClockReading;
 /// The profiler is asked for this seldom: a flag does not change without a restart.
 const PROFILER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
+/// The page does not wait longer than this for each of the other answers: a member whose disk stalls
+/// serves its page at once, and thinks about its health for many seconds.
+const MAX_ANSWER_WAIT: Duration = Duration::from_secs(2);
+
 /// The other answers are a line of JSON.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
@@ -28,9 +32,9 @@ pub struct Scrape {
     pub at: Timestamp,
     /// The numbers of `/metrics`, or why there are none.
     pub page: Result<Arc<Page>, String>,
-    /// `/version`; `None` when it did not answer.
+    /// `/version`; `None` when it did not answer soon.
     pub version: Option<VersionAnswer>,
-    /// `/health`; `None` when it did not answer.
+    /// `/health`; `None` when it did not answer soon.
     pub health: Option<HealthAnswer>,
     /// The time of day that its replies carry, in the order in which they were asked for. A page of
     /// metrics from another address does not count.
@@ -82,7 +86,7 @@ pub struct HealthAnswer {
 pub struct Scraper {
     /// For the time of a scrape.
     pub clock: Arc<dyn Clock>,
-    /// For each of the three requests.
+    /// For the page; the other requests have no more than two seconds of it.
     pub deadline: Duration,
     /// A base URL with `{host}`, where metrics are not on the client URL.
     pub metrics_url: Option<String>,
@@ -174,7 +178,8 @@ impl Scraper {
     ) -> Option<HttpReply> {
         let target = HttpTarget::of_member(path);
         let (sent_at, started) = (self.clock.now(), Instant::now());
-        let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
+        let within = self.deadline.min(MAX_ANSWER_WAIT);
+        let reply = member.http_get(&target, within, MAX_ANSWER_BYTES).await.ok()?;
         clock.extend(clock_reading(sent_at, started.elapsed(), &reply));
         Some(reply)
     }
@@ -184,7 +189,8 @@ impl Scraper {
     async fn profiler(&self, member: &Member) -> Option<ProfilerAnswer> {
         let target = HttpTarget::of_member("/debug/pprof/cmdline");
         let at = self.clock.now();
-        let reply = member.http_get(&target, self.deadline, MAX_ANSWER_BYTES).await.ok()?;
+        let within = self.deadline.min(MAX_ANSWER_WAIT);
+        let reply = member.http_get(&target, within, MAX_ANSWER_BYTES).await.ok()?;
         let content_type = reply.content_type.as_deref().unwrap_or_default();
         // A proxy may answer anything with a page of its own.
         let is_served = reply.status == 200

@@ -31,9 +31,11 @@ pub(crate) enum Fault {
     LoseLeadership,
     OneWayLink,
     AlteredValue,
+    AppliedTwice,
     Fsync50Ms,
     Fsync200Ms,
     Fsync1200Ms,
+    FsyncOfLeader1200Ms,
 }
 
 /// A value that is found in a database file, and what it is replaced by.
@@ -52,7 +54,7 @@ pub(crate) struct Made {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::KillLeader,
         Self::KillFollower,
         Self::LoseQuorum,
@@ -64,9 +66,11 @@ impl Fault {
         Self::LoseLeadership,
         Self::OneWayLink,
         Self::AlteredValue,
+        Self::AppliedTwice,
         Self::Fsync50Ms,
         Self::Fsync200Ms,
         Self::Fsync1200Ms,
+        Self::FsyncOfLeader1200Ms,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -82,9 +86,11 @@ impl Fault {
             Self::LoseLeadership => "lose-leadership",
             Self::OneWayLink => "one-way-link",
             Self::AlteredValue => "altered-value",
+            Self::AppliedTwice => "applied-twice",
             Self::Fsync50Ms => "fsync-50ms",
             Self::Fsync200Ms => "fsync-200ms",
             Self::Fsync1200Ms => "fsync-1200ms",
+            Self::FsyncOfLeader1200Ms => "fsync-leader-1200ms",
         }
     }
 
@@ -98,8 +104,11 @@ impl Fault {
             | Self::TwoClusters => 3,
             Self::LoseQuorum | Self::LoseLeadership => 4,
             Self::PauseMember | Self::AlteredValue => 5,
+            Self::AppliedTwice => 12,
             Self::IsolateMember | Self::OneWayLink => 20,
-            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => 75,
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
+                75
+            }
         })
     }
 
@@ -108,7 +117,7 @@ impl Fault {
         match self {
             Self::Fsync50Ms => Some(Duration::from_millis(50)),
             Self::Fsync200Ms => Some(Duration::from_millis(200)),
-            Self::Fsync1200Ms => Some(Duration::from_millis(1_200)),
+            Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => Some(Duration::from_millis(1_200)),
             _ => None,
         }
     }
@@ -138,6 +147,8 @@ impl Fault {
         let builder = Cluster::builder(version).members(3);
         match self {
             Self::Nospace => builder.quota_bytes(QUOTA),
+            // So that the member can be replaced.
+            Self::AppliedTwice => builder.flag("--strict-reconfig-check=false"),
             _ if self.is_of_the_network() => builder.in_namespaces(true),
             _ if self.delay().is_some() => builder.durable(true),
             _ => builder,
@@ -162,12 +173,15 @@ impl Fault {
             Self::LoseLeadership => &[FindingKind::NoLeader],
             Self::OneWayLink => &[FindingKind::LinkDown, FindingKind::MemberIsolated],
             Self::AlteredValue => &[FindingKind::HashMismatch],
-            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => &[FindingKind::SlowFsync],
+            Self::AppliedTwice => &[FindingKind::RevisionDiverged],
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
+                &[FindingKind::SlowFsync]
+            }
         };
         let severity = match self {
             Self::Fsync50Ms => Severity::Info,
             Self::Fsync200Ms => Severity::Warning,
-            Self::Fsync1200Ms => Severity::Critical,
+            Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => Severity::Critical,
             _ => finding.severity,
         };
         kinds.contains(&finding.kind) && finding.severity == severity
@@ -179,7 +193,10 @@ impl Fault {
         let leader = place(leader).expect("it is one of them");
         let follower = (leader + 1) % rig.etcd.members().len();
         let one = match self {
-            Self::KillLeader | Self::IsolateMember | Self::LoseLeadership => leader,
+            Self::KillLeader
+            | Self::IsolateMember
+            | Self::LoseLeadership
+            | Self::FsyncOfLeader1200Ms => leader,
             _ => follower,
         };
         let id = rig.etcd.member(one).id();
@@ -238,7 +255,11 @@ impl Fault {
                 replace(rig, one, TRUE_VALUE, FALSE_VALUE).await;
                 (rig.ask_for_comparison(), vec![one], Some(id))
             }
-            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms => {
+            Self::AppliedTwice => {
+                apply_twice(rig, one).await;
+                (Instant::now(), vec![one], Some(id))
+            }
+            Self::Fsync50Ms | Self::Fsync200Ms | Self::Fsync1200Ms | Self::FsyncOfLeader1200Ms => {
                 let delay = self.delay().expect("invariant: it has one");
                 let slow = rig.etcd.member(one).slow_syncs(delay).await;
                 guard = Some(slow.expect("it is traced"));
@@ -268,6 +289,10 @@ impl Fault {
                 rig.etcd.client().alarm_disarm(alarm, CALL).await.expect("it is disarmed");
             }
             Self::TwoClusters => rig.watch(rig.etcd.endpoints()),
+            Self::AppliedTwice => {
+                let member = made.subject.expect("a member was named");
+                rig.etcd.readd(member).await.expect("it is replaced");
+            }
             Self::AlteredValue => {
                 for place in made.places {
                     replace(rig, place, FALSE_VALUE, TRUE_VALUE).await;
@@ -279,7 +304,8 @@ impl Fault {
             | Self::OneWayLink
             | Self::Fsync50Ms
             | Self::Fsync200Ms
-            | Self::Fsync1200Ms => {
+            | Self::Fsync1200Ms
+            | Self::FsyncOfLeader1200Ms => {
                 if let Some(guard) = made.guard {
                     guard.heal().expect("it heals");
                 }
@@ -287,6 +313,28 @@ impl Fault {
         }
         Instant::now()
     }
+}
+
+/// Has one member apply its last entries a second time, as a crash at the wrong moment did to some
+/// versions; returns when it serves again.
+async fn apply_twice(rig: &Rig, place: usize) {
+    let client = rig.etcd.client();
+    for number in 0..20 {
+        client.put(format!("twice/{number}"), "value", None, CALL).await.expect("it is written");
+    }
+    let member = rig.etcd.member(place);
+    let leader = rig.etcd.client_of(rig.etcd.leader().await.expect("somebody leads"));
+    let follower = rig.etcd.client_of(member);
+    let has_applied = async || {
+        let (all, here) = (leader.status(CALL).await, follower.status(CALL).await);
+        all.is_ok_and(|all| {
+            here.is_ok_and(|here| here.raft_applied_index >= all.raft_applied_index)
+        })
+    };
+    rig.etcd.wait_until("all is applied", CALL, has_applied).await.expect("it follows");
+    member.stop().await.expect("it ends");
+    member.forget_applied(5).expect("its database can be altered");
+    member.restart().await.expect("it starts");
 }
 
 /// Replaces a value in the file of one member, which is stopped meanwhile.

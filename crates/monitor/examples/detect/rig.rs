@@ -1,6 +1,6 @@
 //! A real cluster, the fleet that watches it at default intervals, and a clock beside both.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use etcd::{Connector, Endpoint, Scheme};
@@ -11,11 +11,13 @@ use model::id::MemberId;
 use model::severity::Severity;
 use monitor::config::ClusterConfig;
 use monitor::fleet::{ClusterHandle, Fleet};
+use monitor::sink::PageSink;
 use testbed::{Cluster, EtcdVersion, Login};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::faults::{Fault, Made};
+use crate::trace;
 
 /// How often the view is looked at, which is how exact the times are.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -31,18 +33,22 @@ pub(crate) struct Rig {
     pub(crate) other: Option<Cluster>,
     pub(crate) fleet: Fleet,
     load: Option<JoinHandle<()>>,
+    /// What was told before, where that is written down.
+    trace: Option<Mutex<trace::Told>>,
 }
 
 impl Rig {
-    pub(crate) async fn start(fault: Fault, version: EtcdVersion) -> Self {
+    pub(crate) async fn start(fault: Fault, version: EtcdVersion, is_traced: bool) -> Self {
         let etcd = fault.cluster(version).start().await.expect("the cluster starts");
         let mut other = None;
         if fault.needs_other() {
             other = Some(Cluster::builder(version).members(1).start().await.expect("it starts"));
         }
-        let fleet = Fleet::new(Arc::new(SystemClock));
+        let sink = is_traced.then(|| Arc::new(trace::Pages::default()) as Arc<dyn PageSink>);
+        let fleet = Fleet::with_stores(Arc::new(SystemClock), None, sink);
         let load = fault.needs_load().then(|| tokio::spawn(write(client_of(&etcd))));
-        let rig = Self { etcd, other, fleet, load };
+        let trace = is_traced.then(Mutex::default);
+        let rig = Self { etcd, other, fleet, load, trace };
         rig.watch(rig.etcd.endpoints());
         rig
     }
@@ -61,8 +67,8 @@ impl Rig {
     }
 
     /// Waits until all members are healthy, no finding is worse than a note, and a few sweeps at the
-    /// usual pace have been taken since.
-    pub(crate) async fn well(&self, within: Duration) {
+    /// usual pace have been taken since. Returns why not, when that takes longer than `within`.
+    pub(crate) async fn well(&self, within: Duration) -> Result<(), Vec<String>> {
         let start = Instant::now();
         self.etcd.wait_ready().await.expect("the cluster is ready");
         // That leaders change often is true after a few repetitions.
@@ -79,10 +85,13 @@ impl Rig {
         // Somewhere within the period, as faults come: never always at the same moment.
         let pause = Duration::from_millis(2_500 + fastrand::u64(0..2_000));
         while since.is_none_or(|since: Instant| since.elapsed() < pause) {
-            assert!(start.elapsed() < within, "not well: {:#?}", self.handle().view().reasons);
+            if start.elapsed() > within {
+                return Err(self.handle().view().reasons.clone());
+            }
             since = if is_well() { since.or_else(|| Some(Instant::now())) } else { None };
             sleep(LOOK_EVERY).await;
         }
+        Ok(())
     }
 
     /// How long after it was made the fault is told; none when it is not.
@@ -118,6 +127,13 @@ impl Rig {
         Some(repaired.elapsed())
     }
 
+    /// Writes it down, where what was told is.
+    pub(crate) fn say(&self, text: &str) {
+        if self.trace.is_some() {
+            trace::line(text);
+        }
+    }
+
     fn is_open(&self, fault: Fault, subject: Option<MemberId>) -> bool {
         self.any(fault, subject, |finding| finding.state == FindingState::Open)
     }
@@ -135,9 +151,11 @@ impl Rig {
         let of = |finding: &Finding| {
             finding.member.as_ref().and_then(|member| member.id) == subject || subject.is_none()
         };
-        self.handle()
-            .view()
-            .findings
+        let view = self.handle().view();
+        if let Some(told) = &self.trace {
+            told.lock().unwrap_or_else(PoisonError::into_inner).look(&view);
+        }
+        view.findings
             .iter()
             .any(|finding| fault.tells(finding) && of(finding) && is_wanted(finding))
     }

@@ -55,7 +55,7 @@ const COMMIT: Kind = Kind {
 
 /// Both kinds, for every member whose pages tell.
 pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
-    let readings: Vec<Reading<'_>> = window.readings().collect();
+    let readings: Vec<Reading<'_>> = window.readings_of_stalled().collect();
     let fsync = Told::by(&readings, &FSYNC);
     let commit = Told::by(&readings, &COMMIT);
     let mut conditions: Vec<Condition> = fsync.slow.iter().map(|slow| fsync.told(slow)).collect();

@@ -168,10 +168,12 @@ pub fn hysteresis(kind: FindingKind, scrapes: Duration) -> Hysteresis {
         // They look at half a minute already, so that a third scrape would only tell it later.
         Kind::SlowFsync | Kind::SlowCommit => Hysteresis::scrapes(2, 4, scrapes),
         Kind::SlowRequests => Hysteresis::scrapes(4, 4, scrapes),
-        // One long round trip raises the smoothed value for minutes.
-        Kind::SlowPeer => {
-            Hysteresis { raise_after: 5 * MINUTE, ..Hysteresis::scrapes(1, 4, scrapes) }
-        }
+        // One long round trip raises the smoothed value for minutes. Who looks more often than by
+        // default wants to be told sooner.
+        Kind::SlowPeer => Hysteresis {
+            raise_after: (20 * scrapes).min(5 * MINUTE),
+            ..Hysteresis::scrapes(1, 4, scrapes)
+        },
         // The errors of one election stay in the window of a minute, and are over.
         Kind::GrpcErrors => {
             Hysteresis { raise_after: 3 * MINUTE, ..Hysteresis::scrapes(1, 4, scrapes) }

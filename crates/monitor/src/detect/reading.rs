@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use etcd::ErrorClass;
 use jiff::Timestamp;
 use model::finding::Evidence;
 use model::health::Role;
@@ -13,7 +14,7 @@ use model::id::MemberId;
 use super::Window;
 use crate::metrics::figures::Figures;
 use crate::metrics::page::Page;
-use crate::sweep::MemberSweep;
+use crate::sweep::{MemberSweep, Outcome};
 use crate::view::MemberView;
 
 /// So many intervals may pass without a page before the last one is stale.
@@ -41,12 +42,37 @@ impl<'a> Window<'a> {
     /// The members of the list whose last page tells of now: they answer, or at least the page came
     /// after their last Status did. A member whose disk stalls goes on serving its page.
     pub(super) fn readings(&self) -> impl Iterator<Item = Reading<'a>> {
+        self.readings_where(|_, _, _| false)
+    }
+
+    /// As [`Self::readings`], and of members that answer too late now, but answered about when their
+    /// page came: one whose disk stalls does so now and then, so that a page is hardly ever the last
+    /// that was heard of it. A process that is gone refuses instead, or its next page does not come.
+    pub(super) fn readings_of_stalled(&self) -> impl Iterator<Item = Reading<'a>> {
+        let within = self.scrape_interval + STALE_AFTER;
+        self.readings_where(move |member, said, page| {
+            let is_late = match said.status.outcome() {
+                Outcome::Late(_) => true,
+                Outcome::Failed(error) => error.class() == ErrorClass::Deadline,
+                Outcome::Answered(_) | Outcome::NotYet => false,
+            };
+            let since = |seen: Timestamp| page.at().duration_since(seen).unsigned_abs();
+            is_late && member.last_seen.is_some_and(|seen| since(seen) <= within)
+        })
+    }
+
+    /// Those whose last page tells of now, or of which `is_there_too` says that they are there.
+    fn readings_where(
+        &self,
+        is_there_too: impl Fn(&MemberView, &MemberSweep, &Page) -> bool,
+    ) -> impl Iterator<Item = Reading<'a>> {
         let listed =
             self.members().filter(|(member, _)| member.is_listed && member.role != Role::Unstarted);
-        listed.filter_map(|(member, said)| {
+        listed.filter_map(move |(member, said)| {
             let page: &Page = said.scrape.as_ref()?.page.as_ref().ok()?;
             let is_there = member.is_reachable == Some(true)
-                || member.last_seen.is_some_and(|seen| page.at() > seen);
+                || member.last_seen.is_some_and(|seen| page.at() > seen)
+                || is_there_too(member, said, page);
             if !is_there || !self.is_fresh(page.at()) {
                 return None;
             }

@@ -124,6 +124,42 @@ fn a_disk_that_stalls_a_member_is_told_as_long_as_its_pages_come() {
 }
 
 #[test]
+fn a_stalled_member_is_judged_by_its_page_though_it_answered_once_after_it() {
+    let (mut scene, mut disk) = (Scene::new(3), Disk::default());
+    scene.run(Duration::from_mins(1), |scene, _| disk.fsync(scene, 3, 0.001, 500.0));
+    let start = scene.now;
+    let mut opened = None;
+    for _ in 0..8 {
+        // A page comes, its member answers a last time, and then is late until the next one.
+        scene.member(3).answers = true;
+        disk.fsync(&mut scene, 3, 1.2, 10.0);
+        scene.scrape();
+        scene.now += jiff::SignedDuration::from_secs(1);
+        scene.sweep();
+        scene.member(3).answers = false;
+        for _ in 0..7 {
+            let is_told = open(&scene.sweep()).contains(&"slow_fsync m3".to_owned());
+            if is_told && opened.is_none() {
+                opened = Some(scene.now.duration_since(start).unsigned_abs());
+            }
+            assert!(is_told || opened.is_none(), "it is no longer told: {:?}", scene.now);
+        }
+    }
+    assert!(opened.is_some_and(|after| after <= Duration::from_secs(46)), "{opened:?}");
+}
+
+#[test]
+fn a_member_that_stays_silent_is_not_judged_by_its_last_page() {
+    let (mut scene, mut disk) = (Scene::new(3), Disk::default());
+    scene.run(A_WHILE, |scene, _| disk.fsync(scene, 3, 1.2, 10.0));
+    scene.member(3).answers = false;
+    // The next page does not come.
+    scene.member(3).page.clear();
+    let verdict = scene.run(Duration::from_mins(2), |_, _| {});
+    assert!(of_kind(&verdict, FindingKind::SlowFsync).is_empty(), "{:?}", open(&verdict));
+}
+
+#[test]
 fn slow_everywhere_points_to_what_is_shared() {
     let (mut scene, mut disk) = (Scene::new(3), Disk::default());
     let verdict = scene.run(A_WHILE, |scene, _| {

@@ -72,15 +72,15 @@ async fn a_member_that_is_far_from_the_others_has_slow_requests(version: EtcdVer
     watched.fleet.shutdown().await;
 }
 
-/// etcd looks at a link's round trips once in half a minute; what it sees is believed after five
-/// minutes, so that here it is only seen.
-async fn links_with_long_round_trips_are_seen_until_they_are_short(version: EtcdVersion) {
+/// etcd looks at a link's round trips once in half a minute and smooths what it sees; with pages every
+/// second that is believed after twenty. The default is five minutes.
+async fn links_with_long_round_trips_are_told_until_they_are_short(version: EtcdVersion) {
     let builder = Cluster::builder(version).with_peer_proxies(true);
     let etcd = builder.flag("--strict-reconfig-check=false").start().await.unwrap();
     let index = usize::from(etcd.leader().await.unwrap().name() == etcd.member(0).name());
     let fault = etcd.member(index).delay_peers(FAR_AWAY).unwrap();
     let mut watched = Watched::of(etcd, |config| {
-        config.intervals.metrics = Duration::from_secs(5);
+        config.intervals.metrics = Duration::from_secs(1);
     });
     all_are_well(&watched).await;
     let member = watched.etcd.member(index);
@@ -88,28 +88,27 @@ async fn links_with_long_round_trips_are_seen_until_they_are_short(version: Etcd
     let kind = FindingKind::SlowPeer;
     let others = || watched.etcd.members().iter().filter(|other| other.id() != member.id());
     // On a busy machine links that nothing delays may be worth knowing of too.
-    let are_seen = |view: &ClusterView| {
-        let pending = in_state(view, kind, FindingState::Pending);
+    let are_all = |view: &ClusterView, state| {
+        let links = in_state(view, kind, state);
         others().all(|other| {
-            pending.iter().any(|finding| {
+            links.iter().any(|finding| {
                 named(finding) == Some(other.id())
                     && finding.about == member.name()
                     && finding.severity == Severity::Warning
             })
         })
     };
-    let took = watched.until("long round trips to it", SOON * 3, are_seen).await;
-    println!("etcd {version}: slow_peer pending after {took:.1?}");
+    let are_open = |view: &ClusterView| are_all(view, FindingState::Open);
+    let took = watched.until("long round trips to it", SOON * 6, are_open).await;
+    println!("etcd {version}: slow_peer open after {took:.1?}");
     fault.heal().unwrap();
     // What the links were is smoothed out within minutes, or forgotten with the member.
     let (id, name) = (member.id(), member.name().to_owned());
     watched.etcd.readd(id).await.unwrap();
     let are_over = |view: &ClusterView| {
-        let to_it = view.findings.iter().filter(|it| it.kind == kind && it.about == name.as_str());
-        to_it.map(|finding| finding.severity).all(|severity| severity <= Severity::Info)
+        !view.findings.iter().any(|it| it.kind == kind && it.about == name.as_str())
     };
-    watched.until("no link to it is slow", SOON, are_over).await;
-    all_are_well(&watched).await;
+    watched.until("no link to it is slow", SOON * 2, are_over).await;
     watched.fleet.shutdown().await;
 }
 
@@ -136,6 +135,7 @@ async fn a_member_that_serves_anybody_at_a_public_address_is_told_until_it_is_ou
 }
 
 mod tests {
+    use testbed::version::skip;
     use testbed::{EtcdVersion, on};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,8 +168,12 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn links_with_long_round_trips_are_seen_until_they_are_short() {
-        let scenario = super::links_with_long_round_trips_are_seen_until_they_are_short;
-        on(EtcdVersion::V3_7, scenario).await;
+    async fn links_with_long_round_trips_are_told_until_they_are_short() {
+        // It takes longer than a scenario may: etcd itself looks at a link twice a minute.
+        let version = EtcdVersion::V3_7;
+        if let Err(missing) = version.binary() {
+            return skip(&missing);
+        }
+        super::links_with_long_round_trips_are_told_until_they_are_short(version).await;
     }
 }
