@@ -262,11 +262,13 @@ impl Writer {
     fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<Written, Error> {
         let mut remaining = 0;
         while let Some(batch) = batches.blocking_recv() {
+            let total = self.bytes + batch.bytes as u64 + batch.remaining;
             for part in batch.parts {
-                remaining = batch.remaining;
+                let left = total - self.bytes;
                 self.take(&part)
-                    .map_err(|source| write_failed(&self.path, self.bytes, remaining, source))?;
+                    .map_err(|source| write_failed(&self.path, self.bytes, left, source))?;
             }
+            remaining = batch.remaining;
         }
         let file_bytes = self
             .out
