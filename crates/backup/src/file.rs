@@ -39,6 +39,13 @@ impl SnapshotFile {
     /// Opens a snapshot. One that is compressed is first unpacked into the directory for temporary
     /// files.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = Self::open_cut(path)?;
+        file.check_end()?;
+        Ok(file)
+    }
+
+    /// The same for one that may end anywhere.
+    pub(crate) fn open_cut(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::io("cannot read", path, source);
         let mut file = File::open(path).map_err(|source| Error::io("cannot open", path, source))?;
         let mut magic = Vec::new();
@@ -50,16 +57,20 @@ impl SnapshotFile {
         let size_bytes = file.metadata().map_err(io)?.len();
         let database = file.try_clone().map_err(io)?;
         let database = Database::from_file(database).map_err(|error| Error::read(path, error))?;
-        let snapshot = Self { path: path.to_owned(), file, size_bytes, database };
-        let beyond = size_bytes % SECTOR_BYTES;
-        if beyond != 0 && !snapshot.has_hash() {
-            let reason = format!(
-                "it ends with {beyond} bytes that are neither pages nor a SHA-256: it is cut off, or \
-                 something was appended"
-            );
-            return Err(Error::damaged(path, reason));
+        Ok(Self { path: path.to_owned(), file, size_bytes, database })
+    }
+
+    /// Refuses a file that ends where neither a page nor a hash ends.
+    pub(crate) fn check_end(&self) -> Result<(), Error> {
+        let beyond = self.size_bytes % SECTOR_BYTES;
+        if beyond == 0 || self.has_hash() {
+            return Ok(());
         }
-        Ok(snapshot)
+        let reason = format!(
+            "it ends with {beyond} bytes that are neither pages nor a SHA-256: it is cut off, or \
+             something was appended"
+        );
+        Err(Error::damaged(&self.path, reason))
     }
 
     /// Where it is.

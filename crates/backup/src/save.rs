@@ -14,9 +14,12 @@ use crate::error::Error;
 use crate::part::PartFile;
 use crate::progress::{Meter, OnProgress};
 
-/// Parts of 32 KiB on their way to the disk: enough that network and disk need not wait for each
-/// other, little enough to be no matter.
-const PARTS_UNDER_WAY: usize = 64;
+/// Bytes that are handed to the disk at once: waking its thread for each part of 32 KiB would cost
+/// more than writing it.
+const BATCH_BYTES: usize = 1 << 20;
+/// Batches on their way to the disk: enough that network and disk need not wait for each other,
+/// little enough to be no matter.
+const BATCHES_UNDER_WAY: usize = 2;
 
 /// How to save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +122,7 @@ async fn save_from(
     let part = PartFile::create(&options.path)?;
     let writer = Writer::new(part, &options.path, options.compression)?;
     let mut meter = Meter::new(progress);
-    let (sender, receiver) = mpsc::channel(PARTS_UNDER_WAY);
+    let (sender, receiver) = mpsc::channel(BATCHES_UNDER_WAY);
     let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
     let received = receive(member, options, &sender, &mut meter).await;
     // In any case the writer ends first, so that nothing of it is left.
@@ -149,7 +152,7 @@ async fn save_from(
 async fn receive(
     member: &etcd::Member,
     options: &SaveOptions,
-    sender: &mpsc::Sender<(Bytes, u64)>,
+    sender: &mpsc::Sender<Batch>,
     meter: &mut Meter<'_>,
 ) -> Result<Option<String>, Error> {
     let end = options.deadline.map(|deadline| Instant::now() + deadline);
@@ -159,16 +162,37 @@ async fn receive(
     let mut stream = member.snapshot(left(options.open_deadline)).await?;
     let mut version = None;
     let mut received = 0;
+    let mut batch = Batch::default();
     while let Some(chunk) = stream.next(left(options.idle_deadline)).await? {
         received += chunk.bytes.len() as u64;
         version = version.or(chunk.version);
-        if sender.send((chunk.bytes, chunk.remaining_bytes)).await.is_err() {
+        batch.add(chunk.bytes, chunk.remaining_bytes);
+        if batch.bytes >= BATCH_BYTES && sender.send(std::mem::take(&mut batch)).await.is_err() {
             // The writer has failed, and says why.
-            break;
+            return Ok(version);
         }
         meter.tell(received, Some(received + chunk.remaining_bytes));
     }
+    // As above, a writer that has failed says why.
+    let _ = sender.send(batch).await;
     Ok(version)
+}
+
+/// Parts that are written at once.
+#[derive(Default)]
+struct Batch {
+    parts: Vec<Bytes>,
+    bytes: usize,
+    /// Bytes that the member has still to send after these.
+    remaining: u64,
+}
+
+impl Batch {
+    fn add(&mut self, part: Bytes, remaining: u64) {
+        self.bytes += part.len();
+        self.parts.push(part);
+        self.remaining = remaining;
+    }
 }
 
 /// Writes and hashes on a thread of its own.
@@ -224,7 +248,8 @@ struct Written {
 
 impl Writer {
     fn new(part: PartFile, path: &Path, compression: Option<i32>) -> Result<Self, Error> {
-        let file = BufWriter::with_capacity(1 << 18, part.handle()?);
+        // Parts that are larger than its room go to the file as they are.
+        let file = BufWriter::with_capacity(1 << 14, part.handle()?);
         if let Some(level) = compression.filter(|level| !(1..=19).contains(level)) {
             return Err(Error::Option(format!("compression level {level}; give 1 to 19")));
         }
@@ -234,12 +259,16 @@ impl Writer {
         Ok(Self { part, path: path.to_owned(), out, hash, tail: Vec::new(), bytes: 0 })
     }
 
-    fn run(mut self, mut parts: mpsc::Receiver<(Bytes, u64)>) -> Result<Written, Error> {
+    fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<Written, Error> {
         let mut remaining = 0;
-        while let Some((bytes, left)) = parts.blocking_recv() {
-            remaining = left;
-            self.take(&bytes)
-                .map_err(|source| write_failed(&self.path, self.bytes, left, source))?;
+        while let Some(batch) = batches.blocking_recv() {
+            let total = self.bytes + batch.bytes as u64 + batch.remaining;
+            for part in batch.parts {
+                let left = total - self.bytes;
+                self.take(&part)
+                    .map_err(|source| write_failed(&self.path, self.bytes, left, source))?;
+            }
+            remaining = batch.remaining;
         }
         let file_bytes = self
             .out
@@ -255,10 +284,14 @@ impl Writer {
     }
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.tail.extend_from_slice(bytes);
-        let known = self.tail.len().saturating_sub(SHA256_OUTPUT_LEN);
-        self.hash.update(&self.tail[..known]);
-        self.tail.drain(..known);
+        // Of old tail and new bytes, all but what may be the hash is hashed where it lies.
+        let known = (self.tail.len() + bytes.len()).saturating_sub(SHA256_OUTPUT_LEN);
+        let of_tail = known.min(self.tail.len());
+        let (known, rest) = bytes.split_at(known - of_tail);
+        self.hash.update(&self.tail[..of_tail]);
+        self.hash.update(known);
+        self.tail.drain(..of_tail);
+        self.tail.extend_from_slice(rest);
         self.out.as_write().write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())

@@ -21,6 +21,8 @@ pub struct Verification {
     pub problems: Vec<String>,
     /// What is worth knowing and no proof.
     pub warnings: Vec<String>,
+    /// Whether it could be read as a database at all; without that, nothing below is known.
+    pub is_database: bool,
     /// How the SHA-256 at its end compares; `None` when it differs.
     pub hash: Option<HashCheck>,
     /// The structure of the file.
@@ -42,6 +44,22 @@ impl Verification {
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
     }
+
+    /// Of a file that nothing more can be said of.
+    fn unreadable(reason: String) -> Self {
+        Self {
+            problems: vec![reason],
+            warnings: Vec::new(),
+            is_database: false,
+            hash: Some(HashCheck::Absent),
+            structure: CheckReport::default(),
+            contents: Contents::default(),
+            revision: 0,
+            keys: 0,
+            records: 0,
+            size_bytes: 0,
+        }
+    }
 }
 
 /// Verifies a snapshot: hash, structure, records.
@@ -49,12 +67,25 @@ impl Verification {
 /// `allow_missing_hash` takes a file without a SHA-256, as a copy from a data directory is.
 ///
 /// # Errors
-/// When the file cannot be read, or is no database at all. What is wrong with one is in the answer.
+/// When the file cannot be read. What is wrong with it is in the answer, even if it is no database.
 pub fn verify(path: &Path, allow_missing_hash: bool) -> Result<Verification, Error> {
-    let file = SnapshotFile::open(path)?;
+    let opened = SnapshotFile::open_cut(path).and_then(|file| examine(&file, allow_missing_hash));
+    match opened {
+        Err(Error::Damaged { reason, .. }) => Ok(Verification::unreadable(reason)),
+        outcome => outcome,
+    }
+}
+
+fn examine(file: &SnapshotFile, allow_missing_hash: bool) -> Result<Verification, Error> {
+    let path = file.path();
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    let hash = match file.check_hash() {
+    let end = file.check_end();
+    let hash = match end.and_then(|()| file.check_hash()) {
+        Err(Error::Damaged { reason, .. }) if !file.has_hash() => {
+            problems.push(reason);
+            Some(HashCheck::Absent)
+        }
         Ok(HashCheck::Absent) => {
             let text = "it has no SHA-256 behind its pages: it was copied from a data directory, or \
                         its end is cut off";
@@ -108,6 +139,7 @@ pub fn verify(path: &Path, allow_missing_hash: bool) -> Result<Verification, Err
     Ok(Verification {
         problems,
         warnings,
+        is_database: true,
         hash,
         structure,
         contents,

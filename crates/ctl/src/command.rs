@@ -33,6 +33,7 @@ mod lease;
 mod lock;
 mod make_mirror;
 mod member;
+mod member_id;
 mod member_replace;
 mod members;
 mod move_leader;

@@ -1,5 +1,7 @@
 //! Why a command ends without success, and the exit code that says so.
 
+use std::time::Duration;
+
 use etcd::{Error, ErrorClass};
 
 /// Exit codes, as etcdctl's.
@@ -75,6 +77,36 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The failure of a call that had `limit` with all its tries, which the flag of that name sets.
+    ///
+    /// The last try knows only what was left for it, which says nothing to anybody.
+    pub fn of_call(error: Error, limit: Duration, flag: Option<&str>) -> Self {
+        let spent = timed_out(error.message());
+        let Some(what) = spent.filter(|_| error.server_said().is_none()) else {
+            return Self::from(error);
+        };
+        let full = error.to_string();
+        let limit = flag.map_or_else(|| format!("{limit:?}"), |flag| format!("{flag}={limit:?}"));
+        let shown = full.replace(error.message(), &format!("{what} within {limit}"));
+        let mut failure = Self::from(error);
+        for detail in &mut failure.details {
+            if *detail == full {
+                detail.clone_from(&shown);
+            }
+        }
+        failure
+    }
+}
+
+/// What did not happen within a time that a message names at its end; `None` in other messages.
+fn timed_out(message: &str) -> Option<&'static str> {
+    ["no answer", "cannot connect"].into_iter().find(|what| {
+        let rest = message.strip_prefix(what).and_then(|rest| rest.strip_prefix(" within "));
+        rest.is_some_and(|time| time.ends_with('s') && !time.contains(' '))
+    })
+}
+
 /// The first line is what etcdctl prints; the second says endpoint, cause and remedy.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -104,5 +136,20 @@ pub fn error_text(error: &Error) -> String {
             | ErrorClass::NotEtcd => "context deadline exceeded".to_owned(),
             _ => error.message().to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_that_end_with_a_spent_time_are_taken_for_such() {
+        assert_eq!(timed_out("no answer within 103.014553ms"), Some("no answer"));
+        assert_eq!(timed_out("cannot connect within 1.9s"), Some("cannot connect"));
+        for other in ["connected, but no answer within 2s", "no answer within 2s; look", "refused"]
+        {
+            assert_eq!(timed_out(other), None, "{other}");
+        }
     }
 }

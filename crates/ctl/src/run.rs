@@ -84,15 +84,23 @@ fn attempt(
         }
         Err(FlagError::Wrong(text)) => {
             let usage = parse::usage(&path, compat);
+            let moved = moved(&path, &found.rest, compat);
+            let failure = |failure: Failure| match moved {
+                Some(moved) => failure.with_detail(moved),
+                None => failure,
+            };
             if compat < Compat::V3_7 {
                 io.out().extend_from_slice(usage.as_bytes());
-                return Err(Failure::error(text));
+                return Err(failure(Failure::error(text)));
             }
-            return Err(Failure::error(text).with_detail(usage));
+            return Err(failure(Failure::error(text).with_detail(usage)));
         }
     };
     let command = path[path.len() - 1];
     let Some(run) = command.run else {
+        if let Some(moved) = moved(&path, &found.rest, compat) {
+            io.complain(&moved);
+        }
         help(&path, compat, io);
         return Ok(());
     };
@@ -147,6 +155,23 @@ fn help(path: &[&'static Command], compat: Compat, io: &mut Io) {
     io.out().extend_from_slice(parse::help(path, compat).as_bytes());
 }
 
+/// What does the work of a command that etcdctl had up to an older release, as it has etcdutl do it.
+///
+/// etcdctl prints the help of the group as if nothing were wrong, and a script goes on.
+fn moved(path: &[&'static Command], rest: &[Vec<u8>], compat: Compat) -> Option<String> {
+    let (root, groups) = path.split_first()?;
+    let group = groups.last()?;
+    let named = |child: &&&Command| rest.iter().any(|word| word == child.name.as_bytes());
+    let child = group.children.iter().filter(|child| child.until < compat).find(named)?;
+    let names: Vec<&str> = groups.iter().map(|one| one.name).chain([child.name]).collect();
+    let name = names.join(" ");
+    Some(format!(
+        "{} {compat} has no `{name}` any more, and nothing was done: `etcd-monitor utl {name}` (or \
+         etcdutl's) does it, and so does --compat={} here",
+        root.name, child.until
+    ))
+}
+
 fn unknown_command(root: &Command, unknown: &Unknown) -> Failure {
     let program = root.name;
     let mut text = format!("unknown command {:?} for {program:?}", unknown.name);
@@ -159,4 +184,25 @@ fn unknown_command(root: &Command, unknown: &Unknown) -> Failure {
         }
     }
     Failure::error(text).with_detail(format!("Run '{program} --help' for usage."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_etcdctl_leaves_to_etcdutl_is_named_where_help_is_printed_instead() {
+        let said = |words: &[&str]| {
+            let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().into()).collect();
+            let compat = compat(&words, &Environment::default()).unwrap();
+            let found = parse::resolve(&command::ROOT, &words, compat).ok().unwrap();
+            moved(&found.path, &found.rest, compat)
+        };
+        let restore = said(&["snapshot", "restore", "file", "--data-dir=d"]).unwrap();
+        assert!(restore.starts_with("etcdctl 3.6 has no `snapshot restore` any more"), "{restore}");
+        assert!(restore.contains("`etcd-monitor utl snapshot restore`"), "{restore}");
+        assert!(said(&["snapshot", "status"]).is_some());
+        assert_eq!(said(&["snapshot"]), None);
+        assert_eq!(said(&["--compat=3.5", "snapshot", "status", "file"]), None);
+    }
 }

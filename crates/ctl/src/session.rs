@@ -125,7 +125,7 @@ impl Session {
         Res: Message + Default + 'static,
     {
         let call = async |left| self.cluster.read(rpc, request.clone(), left).await;
-        persist(limit, call).await.map_err(|error| self.failed(error))
+        persist(limit, call).await.map_err(|error| self.failed(error, limit))
     }
 
     /// Makes a call that may be made twice for as long as `limit`, through the loss of members and of
@@ -166,14 +166,15 @@ impl Session {
     {
         self.check_size(&request)?;
         let call = async |left| self.cluster.change(rpc, request.clone(), left).await;
-        persist(limit, call).await.map_err(|error| self.failed(error))
+        persist(limit, call).await.map_err(|error| self.failed(error, limit))
     }
 
     /// With a user, Go's client is not even made without a connection.
-    fn failed(&self, error: Error) -> Failure {
+    fn failed(&self, error: Error, limit: Duration) -> Failure {
         let code =
             if self.has_user && is_unreached(&error) { Some(exit::BAD_CONNECTION) } else { None };
-        let failure = Failure::from(error);
+        let is_own = limit == self.timeout;
+        let failure = Failure::of_call(error, limit, is_own.then_some("--command-timeout"));
         match code {
             Some(code) => failure.with_code(code),
             None => failure,

@@ -46,8 +46,11 @@ fn a_snapshot_that_is_cut_off_anywhere_is_refused_everywhere() {
             let reason = refusal.unwrap_or_else(|| panic!("{way} takes {length} bytes"));
             let told = ["cut off", "less than two pages", "meta page", "neither pages nor"];
             assert!(told.iter().any(|text| reason.contains(text)), "{way} {length}: {reason}");
+            assert!(!backup::verify(&path, false).unwrap().is_sound());
         }
     }
+    let cut = backup::verify(&path, false).unwrap();
+    assert!(cut.is_database && cut.problems[0].contains("cut off"), "{:?}", cut.problems);
     // Without its hash, a snapshot looks like a copy of a data directory's file.
     fs::write(&path, &whole[..whole.len() - 32]).unwrap();
     let [status, verify, restore] = refusals(&path);

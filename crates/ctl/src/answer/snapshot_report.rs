@@ -60,6 +60,9 @@ impl Answer for Verified<'_> {
         for warning in &found.warnings {
             simple::line(&format!("  note: {warning}"), out);
         }
+        if !found.is_database {
+            return;
+        }
         let size = human::bytes(found.size_bytes);
         let free = human::bytes(free_bytes(found));
         let names: Vec<String> =

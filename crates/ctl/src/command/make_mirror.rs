@@ -13,8 +13,9 @@ use super::Command;
 use crate::call::Call;
 use crate::compat::Compat;
 use crate::confirm::{DRY_RUN, Silence, YES, confirm, is_wanted, keys, look};
+use crate::context::Contexts;
 use crate::failure::{Failure, exit};
-use crate::global::Settings;
+use crate::global::{self, Settings};
 use crate::go;
 use crate::mirror::{Mirror, Progress, prefix_range};
 use crate::parse::{Flag, Flags};
@@ -25,7 +26,7 @@ use crate::signal::interrupted;
 /// `make-mirror`.
 pub(super) const MAKE_MIRROR: Command = Command::new(
     "make-mirror",
-    "make-mirror [options] <destination>",
+    "make-mirror [options] <destination, if no --dest-context>",
     "Makes a mirror at the destination etcd cluster",
     |call| Box::pin(run(call)),
 )
@@ -37,6 +38,7 @@ has written. Leases are not mirrored.",
 .flags(&[
     Flag::text("dest-cacert", "", "file with the CAs that sign the destination's certificates"),
     Flag::text("dest-cert", "", "file with the client certificate for the destination"),
+    Flag::text("dest-context", "", "the cluster of that name in place of a destination").ours(),
     Flag::on("dest-insecure-transport", "speak without TLS with the destination"),
     Flag::text("dest-key", "", "file with the private key of that certificate"),
     Flag::text("dest-password", "", "password of the destination's user").since(Compat::V3_5),
@@ -56,8 +58,16 @@ has written. Leases are not mirrored.",
 const TOLD_EVERY: Duration = Duration::from_secs(30);
 
 async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
-    if call.args.len() != 1 {
-        return Err(Failure::bad_args("make-mirror takes one destination argument"));
+    let dest_context = call.flags.text("dest-context").into_owned();
+    match (call.args.len(), dest_context.is_empty()) {
+        (1, true) | (0, false) => {}
+        (_, true) => {
+            return Err(Failure::bad_args("make-mirror takes one destination argument"));
+        }
+        (_, false) => {
+            let text = "--dest-context and a destination argument are both given; keep one of them";
+            return Err(Failure::bad_args(text));
+        }
     }
     let prefix = call.flags.bytes("prefix").to_vec();
     let mut dest_prefix = call.flags.bytes("dest-prefix").to_vec();
@@ -77,7 +87,11 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
         })?,
     };
     let source = call.session().await?;
-    let settings = destination(&call.arg(0), &call.flags)?;
+    let settings = if dest_context.is_empty() {
+        destination(&call.arg(0), &call.flags)?
+    } else {
+        destination_in(call, &dest_context).await?
+    };
     let dest = Session::new(settings, source.timeout, false, usize::MAX)?;
     let mirror = Mirror { prefix: prefix.into(), dest_prefix: dest_prefix.into(), max_ops };
     if is_wanted(call) && !is_agreed(call, &source, &dest, &mirror).await? {
@@ -147,6 +161,22 @@ async fn is_agreed(
         }
     );
     confirm(call, &[first, second], "Mirror them?", Silence::MeansYes)
+}
+
+/// The destination that a context describes, all of it: what the flags say of users and certificates
+/// is for other clusters.
+async fn destination_in(call: &mut Call<'_>, name: &str) -> Result<Settings, Failure> {
+    let given = ["dest-cacert", "dest-cert", "dest-key", "dest-user", "dest-password"];
+    if let Some(flag) = given.into_iter().find(|flag| call.flags.is_given(flag)) {
+        let text = format!("--dest-context and --{flag} are both given; keep one of them");
+        return Err(Failure::bad_args(text));
+    }
+    let contexts = Contexts::load(&call.flags, call.environment)?;
+    let described = contexts.find(name)?;
+    let flags = Flags::new(global::FLAGS.iter().copied());
+    let mut settings = global::settings(&flags, Some(described), call.environment, call.io).await?;
+    settings.client.dial_timeout = call.flags.duration("dial-timeout");
+    Ok(settings)
 }
 
 fn destination(text: &str, flags: &Flags) -> Result<Settings, Failure> {

@@ -7,6 +7,7 @@ use etcd::wire::rpc;
 use tokio::time::{Instant, sleep};
 
 use super::Command;
+use super::member_id;
 use super::member_replace::{REPLACE, WAIT_TIME, add_and_wait};
 use crate::answer::{MemberAdded, MemberChanged, Members};
 use crate::call::Call;
@@ -64,22 +65,24 @@ is a learner.",
 
 const PROMOTE: Command = Command::new(
     "promote",
-    "promote <memberID>",
+    "promote <memberID or name>",
     "Promotes a non-voting member in the cluster",
     |call| Box::pin(promote(call)),
 )
 .long("Makes a learner a voting member; the cluster refuses that until it has caught up.")
 .flags(&[DRY_RUN, YES]);
 
-const REMOVE: Command =
-    Command::new("remove", "remove <memberID>", "Removes a member from the cluster", |call| {
-        Box::pin(remove(call))
-    })
-    .flags(&[DRY_RUN, YES]);
+const REMOVE: Command = Command::new(
+    "remove",
+    "remove <memberID or name>",
+    "Removes a member from the cluster",
+    |call| Box::pin(remove(call)),
+)
+.flags(&[DRY_RUN, YES]);
 
 const UPDATE: Command = Command::new(
     "update",
-    "update <memberID> [options]",
+    "update <memberID or name> [options]",
     "Updates a member in the cluster",
     |call| Box::pin(update(call)),
 )
@@ -149,8 +152,9 @@ async fn list(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
-    let id = id(call)?;
+    let named = named(call)?;
     let session = call.session().await?;
+    let id = member_id::find(&session, &named).await?;
     let arithmetic = |census: &Census| {
         let seat = census.find(&format!("{id:x}"))?;
         let (now, then) = (census.quorum(), census.quorum().with(seat.status.is_ok()));
@@ -172,8 +176,9 @@ async fn promote(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
-    let id = id(call)?;
+    let named = named(call)?;
     let session = call.session().await?;
+    let id = member_id::find(&session, &named).await?;
     let arithmetic = |census: &Census| {
         let seat = census.find(&format!("{id:x}"))?;
         let (now, then) = (census.quorum(), removal(census, seat));
@@ -194,9 +199,10 @@ async fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 async fn update(call: &mut Call<'_>) -> Result<(), Failure> {
-    let (id, peer_urls) = (id(call)?, urls(call)?);
+    let (named, peer_urls) = (named(call)?, urls(call)?);
     let session = call.session().await?;
     peer_urls.iter().try_for_each(|url| check_url(url))?;
+    let id = member_id::find(&session, &named).await?;
     let change = |census: &Census| {
         let seat = census.find(&format!("{id:x}"))?;
         let (old, new) = (seat.listed.peer_urls.join(","), peer_urls.join(","));
@@ -265,21 +271,10 @@ pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn id(call: &Call<'_>) -> Result<u64, Failure> {
+/// The argument that names a member.
+fn named(call: &Call<'_>) -> Result<String, Failure> {
     if call.args.len() != 1 {
         return Err(Failure::bad_args("member ID is not provided"));
     }
-    parse_id(&call.arg(0))
-        .map_err(|why| Failure::bad_args(format!("bad member ID arg ({why}), expecting ID in Hex")))
-}
-
-/// Reads a member's ID as users write it; the error is Go's.
-pub(super) fn parse_id(text: &str) -> Result<u64, String> {
-    let error = |why: &str| {
-        format!("strconv.ParseUint: parsing {}: {why}", crate::go::quote(text.as_bytes()))
-    };
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(error("invalid syntax"));
-    }
-    u64::from_str_radix(text, 16).map_err(|_| error("value out of range"))
+    Ok(call.arg(0))
 }

@@ -145,7 +145,7 @@ pub(super) async fn add_and_wait(
         "2. wait until it has been started and has caught up".to_owned(),
         "3. give it its vote".to_owned(),
     ];
-    if !confirm(call, &lines, "Do this?", Silence::MeansYes)? {
+    if !confirm(call, &lines, "Do this?", Silence::MeansNo)? {
         return Ok(());
     }
     match learner {

@@ -7,7 +7,7 @@ use model::id::MemberId;
 
 use super::Command;
 use super::endpoint::{statuses, targets};
-use super::member::parse_id;
+use super::member_id::parse;
 use crate::answer::LeaderMoved;
 use crate::call::Call;
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ async fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     if call.args.len() != 1 {
         return Err(Failure::bad_args("move-leader command needs 1 argument"));
     }
-    let target = parse_id(&call.arg(0)).map_err(Failure::bad_args)?;
+    let target = parse(&call.arg(0)).map_err(Failure::bad_args)?;
     let session = call.session().await?;
     let targets = targets(call, &session).await?;
     // All at once: a member that is down does not hide the leader behind it.

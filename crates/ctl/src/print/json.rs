@@ -42,15 +42,20 @@ impl<'a> Object<'a> {
     /// A number, if it is not 0.
     pub fn uint(&mut self, name: &str, value: u64) {
         if value != 0 {
-            self.raw(name, value);
+            self.number(name, value);
         }
     }
 
     /// A number, if it is not 0.
     pub fn int(&mut self, name: &str, value: i64) {
         if value != 0 {
-            self.raw(name, value);
+            self.number(name, value);
         }
+    }
+
+    fn number(&mut self, name: &str, value: impl itoa::Integer) {
+        let mut text = itoa::Buffer::new();
+        self.member(name).extend_from_slice(text.format(value).as_bytes());
     }
 
     /// A number or truth value, always.
@@ -123,15 +128,40 @@ pub fn header_members(header: &ResponseHeader, object: &mut Object<'_>) {
 }
 
 /// A key with all that is known of it.
+///
+/// There may be millions, so it does without what [`Object`] does for each name.
 pub fn key_value(kv: &KeyValue, out: &mut Vec<u8>) {
-    let mut object = Object::new(out);
-    object.bytes("key", &kv.key);
-    object.int("create_revision", kv.create_revision);
-    object.int("mod_revision", kv.mod_revision);
-    object.int("version", kv.version);
-    object.bytes("value", &kv.value);
-    object.int("lease", kv.lease);
-    object.end();
+    let start = out.len();
+    let mut text = itoa::Buffer::new();
+    let numbers: [(&[u8], i64); 3] = [
+        (b",\"create_revision\":", kv.create_revision),
+        (b",\"mod_revision\":", kv.mod_revision),
+        (b",\"version\":", kv.version),
+    ];
+    let bytes = |name: &[u8], value: &[u8], out: &mut Vec<u8>| {
+        if !value.is_empty() {
+            out.extend_from_slice(name);
+            base64(value, out);
+        }
+    };
+    let mut number = |name: &[u8], value: i64, out: &mut Vec<u8>| {
+        if value != 0 {
+            out.extend_from_slice(name);
+            out.extend_from_slice(text.format(value).as_bytes());
+        }
+    };
+    bytes(b",\"key\":", &kv.key, out);
+    for (name, value) in numbers {
+        number(name, value, out);
+    }
+    bytes(b",\"value\":", &kv.value, out);
+    number(b",\"lease\":", kv.lease, out);
+    match out.get_mut(start) {
+        // The first member's comma.
+        Some(first) => *first = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
 }
 
 /// Bytes as a string in base64.

@@ -131,6 +131,9 @@ fn mistakes_with_contexts_are_named_with_what_helps() {
     assert!(far.contains("there are: production, staging\n"), "{far}");
     let table = [
         ("get k --context prodution", 128, "is \"production\" meant?"),
+        ("make-mirror --dest-context prodution", 128, "is \"production\" meant?"),
+        ("make-mirror --dest-context production c:1", 128, "are both given; keep one"),
+        ("make-mirror --dest-context production --dest-user u", 128, "--dest-user are both given"),
         ("context use stagin", 128, "is \"staging\" meant?"),
         ("context remove x-ray", 128, "there is no context \"x-ray\""),
         ("context add a/b --endpoints a:1", 128, "use up to 63 letters"),
@@ -224,6 +227,8 @@ async fn a_context_opens_a_cluster_with_tls_and_users_and_flags_come_before_it()
         user.text(&format!("context add b {files} --user {root} --password-env SECRET"));
         assert_eq!(user.text("put k v"), "OK\n");
         assert_eq!(user.with("SECRET", &password).text("get k --context b"), "k\nv\n");
+        let mirror = "make-mirror --prefix k --dest-prefix there/ --dest-context a --dry-run";
+        assert!(user.text(mirror).contains("copy 1 key"), "{}", user.text(mirror));
         let unset = user.refused("get k --context b", 128);
         assert!(unset.contains("is to be in SECRET, which is not set"), "{unset}");
         assert!(unset.contains("context \"b\" of "), "{unset}");

@@ -244,7 +244,11 @@ async fn a_new_member_gets_its_vote_when_it_has_caught_up(version: EtcdVersion) 
     assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 3);
 
     // One that nobody starts stays a learner, and costs nobody the quorum.
-    let idle = ctl(&cluster, &format!("{add} --wait-time=1s")).await;
+    let unasked = ctl(&cluster, &add).await;
+    assert_eq!(unasked.code, 128, "{}", unasked.stdout);
+    assert!(unasked.stderr.contains("give --yes"), "{}", unasked.stderr);
+    assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 3);
+    let idle = ctl(&cluster, &format!("{add} --yes --wait-time=1s")).await;
     assert_eq!(idle.code, 1, "{}", idle.stderr);
     assert!(idle.stdout.contains("ETCD_NAME=\"new\""), "{}", idle.stdout);
     let list = cluster.client().members(AMPLE).await.unwrap().members;
@@ -253,15 +257,19 @@ async fn a_new_member_gets_its_vote_when_it_has_caught_up(version: EtcdVersion) 
     let again = ctl(&cluster, &format!("{add} --dry-run")).await;
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(again.stdout.contains(" has been added already, as a learner"), "{}", again.stdout);
-    let again = ctl(&cluster, &format!("{add} --wait-time=1s")).await;
+    let again = ctl(&cluster, &format!("{add} --yes --wait-time=1s")).await;
     assert!(again.stderr.contains("is still waiting to be started"), "{}", again.stderr);
     assert_eq!(cluster.client().members(AMPLE).await.unwrap().members.len(), 4);
     let early = ctl(&cluster, &format!("member promote {}", learner.id)).await;
     assert_eq!(early.code, 1, "{}", early.stdout);
+    let named = ctl(&cluster, "member remove nobody").await;
+    assert_eq!(named.code, 128, "{}", named.stdout);
+    assert!(named.stderr.contains("expecting ID in Hex"), "{}", named.stderr);
+    assert!(named.stderr.contains("no member has the ID or name"), "{}", named.stderr);
     let removed = ctl(&cluster, &format!("member remove {}", learner.id)).await;
     assert_eq!(removed.code, 0, "{}", removed.stderr);
 
-    let words = format!("{add} --wait-time=60s");
+    let words = format!("{add} --yes --wait-time=60s");
     let start = start_announced(&cluster, version, &peer);
     let (done, _started) = tokio::join!(ctl(&cluster, &words), start);
     assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
