@@ -2,14 +2,15 @@
 # What the measuring scripts share: building, starting, reading /proc, and judging by limits.
 #
 # To be sourced. Everything that is started here ends with the script. With the environment variable
-# ETCD_MONITOR_BINARY=PATH that program is measured, and it is not built.
+# ETCD_MONITOR_BINARY=PATH that program is measured, and with ETCD_MONITOR_EXAMPLES=DIR the examples there are
+# used; neither is built.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 target="${CARGO_TARGET_DIR:-$root/target}/release"
 # Sourcing scripts use these.
 # shellcheck disable=SC2034
-monitor="${ETCD_MONITOR_BINARY:-$target/etcd-monitor}" examples="$target/examples"
+monitor="${ETCD_MONITOR_BINARY:-$target/etcd-monitor}" examples="${ETCD_MONITOR_EXAMPLES:-$target/examples}"
 work="$(mktemp -d)"
 started=()
 missed=0
@@ -34,7 +35,9 @@ build_monitor() {
 }
 
 # Builds one of testbed's examples.
-build_example() { build_release --package testbed --example "$1"; }
+build_example() {
+  [ -n "${ETCD_MONITOR_EXAMPLES:-}" ] || build_release --package testbed --example "$1"
+}
 
 build_release() { cargo build --quiet --locked --release --manifest-path "$root/Cargo.toml" "$@"; }
 
@@ -57,11 +60,14 @@ await() {
   done
 }
 
-# Starts a real three-member cluster; sets $endpoints.
+# Starts a real three-member cluster; sets $endpoints and $cluster_pid.
 start_cluster() {
   local etcd
   etcd="$("$root/scripts/etcd/get.sh" --any)"
   start cluster "$examples/cluster" "$etcd"
+  # Sourcing scripts use it.
+  # shellcheck disable=SC2034
+  cluster_pid="$pid"
   await 30 test -s "$work/cluster.out" || fail "the cluster did not start: $(cat "$work/cluster.err")"
   # shellcheck disable=SC2034
   endpoints="$(cat "$work/cluster.out")"
@@ -131,6 +137,9 @@ memory_mb() { awk -v key="$2:" '$1 == key { printf "%.1f", $2 * 1024 / 1e6 }' "/
 
 # The share of one core, in percent, that used $1 seconds before and $2 after $3 seconds of time.
 percent() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { printf "%.2f", (b - a) / t * 100 }'; }
+
+# The share of $1 in $2, in percent.
+percent_of() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b * 100 }'; }
 
 header() { printf '| %s | measured | limit | |\n|---|---|---|---|\n' "$1"; }
 

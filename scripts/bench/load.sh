@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # Measures etcd-monitor's load generator beside etcd's own `benchmark`: the same cluster, the same load.
 #
-# usage: scripts/bench/load.sh [SECONDS]   10 s for each run when not given
+# usage: scripts/bench/load.sh [SECONDS] [all|honesty]   10 s for each run, and all, when not given
 #
-# Processor time for each operation, memory with 1,000 clients, throughput, and what each tells of a
-# cluster that stands still for 350 ms every 3 s.
+# Processor time for each operation, memory with 1,000 clients, throughput, and (honesty) what each tells of
+# a cluster that stands still for 350 ms every 3 s, beside what a prober meets that asks at the same rate at
+# the same time and shares no code with either.
 # shellcheck source=scripts/bench/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-seconds="${1:-10}"
+seconds="${1:-10}" part="${2:-all}"
+[ "$part" = all ] || [ "$part" = honesty ] || fail "knows all and honesty, not $part"
 peer="$("$root/scripts/get-benchmark.sh")/benchmark" || fail "needs etcd's benchmark"
 [ -x /usr/bin/time ] || fail "needs GNU time (Debian's package time)"
 build_monitor
 build_example cluster
+build_example prober
 start_cluster
 
 # Runs a command; sets $cpu in seconds of processor time and $memory in MB at its highest.
@@ -71,7 +74,7 @@ side_by_side() {
 # Stops and continues every member, 350 ms every 3 s, until the file $work/thawed is there.
 freeze() {
   local pids
-  pids="$(pgrep -P "$(pgrep -f "$examples/cluster" | head -1)" | tr '\n' ' ')"
+  pids="$(pgrep -P "$cluster_pid" | tr '\n' ' ')"
   until [ -e "$work/thawed" ]; do
     sleep 2.65
     # Several on purpose.
@@ -83,26 +86,68 @@ freeze() {
   done
 }
 
-header "Load, 1,000 clients on 20 connections, three members"
-side_by_side put put 60000 -- put --key-size 16 --val-size 256 --key-space-size 1000
-side_by_side get "serializable get" 200000 --serializable -- range k --consistency s
+# The value in ms of the quantile $1 of what our run measured.
+our_quantile() {
+  jq --argjson q "$1" '[.operations[0].latencies[]] | (map(.[1]) | add) as $n
+    | reduce .[] as [$at, $c] ([0, null]; if .[1] then . else [.[0] + $c,
+        (if .[0] + $c >= $n * $q then $at / 1e6 else null end)] end) | .[1]' "$work/result.json"
+}
 
+# The figure $1 of the prober's last run.
+probed() { sed -n "s/.* $1=\\([0-9.]*\\).*/\\1/p" "$work/probed"; }
+
+# By what share $1 is from $2.
+distance() { awk -v a="$1" -v b="$2" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }'; }
+
+# Runs a command while the prober asks the first member at the same rate for the same time.
+beside_prober() {
+  "$examples/prober" "${endpoints%%,*}" "$rate" "$time" "$work/trace" >"$work/probed" &
+  local prober="$!"
+  # The prober begins when all of its threads are connected.
+  sleep 1
+  "$@"
+  wait "$prober" || fail "the prober failed"
+  cat "$work/probed" >&2
+  # Its waits begin when a request was due: on a machine where its threads do not get their turn they are
+  # not etcd's.
+  awk -v late="$(probed late_p99_ms)" 'BEGIN { exit !(late < 10) }' ||
+    fail "the machine is too busy: the prober sent $(probed late_p99_ms) ms late (p99)"
+}
+
+# Called by its name.
+# shellcheck disable=SC2317
+ours_while_frozen() {
+  "$monitor" bench get --endpoints "$endpoints" --quiet --serializable --rate "$rate" --arrivals constant \
+    --warm-up 0s --duration "${time}s" --results "$work/results" --to "$work/result.json" -o json
+}
+
+# shellcheck disable=SC2317
+theirs_while_frozen() {
+  "$peer" --endpoints "$endpoints" --clients 5 --conns 5 range k --consistency s --rate "$rate" \
+    --total "$((rate * time))" >"$work/theirs.txt" 2>/dev/null
+}
+
+if [ "$part" = all ]; then
+  header "Load, 1,000 clients on 20 connections, three members"
+  side_by_side put put 60000 -- put --key-size 16 --val-size 256 --key-space-size 1000
+  side_by_side get "serializable get" 200000 --serializable -- range k --consistency s
+else
+  header "Members that stand still for 350 ms every 3 s"
+fi
+
+# Whole periods, so that a tenth of one more or less does not count.
+rate=500 time="$((seconds * 3))"
 freeze &
 started+=("$!")
-rate=500
-"$monitor" bench get --endpoints "$endpoints" --quiet --serializable --rate "$rate" --arrivals constant \
-  --duration "$((seconds * 3))s" --results "$work/results" --to "$work/result.json" -o json
-"$peer" --endpoints "$endpoints" --clients 5 --conns 5 range k --consistency s --rate "$rate" \
-  --total "$((rate * seconds * 3))" >"$work/theirs.txt" 2>/dev/null
+beside_prober ours_while_frozen
+truth="$(probed p99_ms)"
+p99="$(our_quantile 0.99)"
+row "p99 while members stand still, distance from the prober's $truth ms" "$(distance "$p99" "$truth")" 0.1 ""
+row "p95, distance from the prober's $(probed p95_ms) ms" \
+  "$(distance "$(our_quantile 0.95)" "$(probed p95_ms)")" "" ""
+beside_prober theirs_while_frozen
 touch "$work/thawed"
-# Of all who come evenly, 350 / 3000 wait, evenly up to 350 ms: 1 % wait for longer than this.
-truth="$(awk 'BEGIN { printf "%.1f", 350 - 0.01 * 3000 }')"
-p99="$(jq '[.operations[0].latencies[]] | (map(.[1]) | add) as $n
-  | reduce .[] as [$at, $c] ([0, null]; if .[1] then . else [.[0] + $c,
-      (if .[0] + $c >= $n * 0.99 then $at / 1e6 else null end)] end) | .[1]' "$work/result.json")"
 theirs="$(sed -n 's/^ *99% in \([0-9.]*\) secs.*/\1/p' "$work/theirs.txt" | awk '{ print $1 * 1e3 }')"
-row "p99 while members stand still, distance from the truth of $truth ms" \
-  "$(awk -v a="$p99" -v b="$truth" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }')" 0.1 ""
-row "the same of etcd's benchmark with 5 clients, more than this rate needs" \
-  "$(awk -v a="$theirs" -v b="$truth" 'BEGIN { d = a / b - 1; printf "%.3f", d < 0 ? -d : d }')" "" ""
+row "p99 of etcd's benchmark with 5 clients, more than this rate needs, distance from $(probed p99_ms) ms" \
+  "$(distance "$theirs" "$(probed p99_ms)")" "" ""
 conclude

@@ -67,6 +67,8 @@ pub(crate) struct Measured {
     /// Calls by method, warm-up included.
     pub(crate) sent: Vec<(&'static str, u64)>,
     pub(crate) conflicts: u64,
+    /// Events that watchers got, warm-up included; `None` where nobody watched.
+    pub(crate) events: Option<u64>,
     /// From the begin of measuring to its end.
     pub(crate) measured: Duration,
     pub(crate) threads: usize,
@@ -92,6 +94,10 @@ struct Shared {
 impl Shared {
     fn spec(&self) -> &Spec {
         &self.job.ground.spec
+    }
+
+    fn has_watchers(&self) -> bool {
+        self.spec().kind.watches() || self.job.ground.audience.count() > 0
     }
 
     fn stop(&self) {

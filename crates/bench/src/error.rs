@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::objection::{self, Objection};
+
 /// Why a benchmark cannot be run, kept or compared.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,8 +35,8 @@ pub enum Error {
     #[error("no member leads; check that a majority of the members runs and reaches each other")]
     NoLeader,
     /// The cluster is in no state for load.
-    #[error("not started: {}; --force starts all the same", .0.join("; "))]
-    Unsafe(Vec<String>),
+    #[error("not started: {}; --force starts all the same", objection::line(.0))]
+    Unsafe(Vec<Objection>),
     /// A file of results cannot be written or read.
     #[error("cannot {what} {}", path.display())]
     File {
@@ -72,6 +74,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why a benchmark is not made, in one line, with all causes.
+    pub fn line(&self) -> String {
+        if let Self::Unsafe(objections) = self {
+            return objection::line(objections);
+        }
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+
+    /// Whether keys of a benchmark that could not remove them may be in the way.
+    pub fn is_of_leftovers(&self) -> bool {
+        matches!(self, Self::Unsafe(objections)
+            if objections.iter().any(|one| matches!(one, Objection::Leftovers { .. })))
+    }
+
     /// The same, with what is missing where a user lacks a right on keys under `prefix`.
     pub(crate) fn about(self, prefix: &str) -> Self {
         match self {

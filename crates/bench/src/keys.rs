@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Rank, Shape as RecordedShape};
 use crate::spec::{Distribution, Kind, Spec};
 
 /// Exponent of Zipf's law, as in YCSB.
@@ -22,15 +22,24 @@ pub(crate) struct Keys {
     next: Arc<AtomicU64>,
     zipf: Option<Zipf>,
     shapes: Arc<[Shape]>,
+    /// What of them is written, by number.
+    groups: Arc<[Group]>,
 }
 
 /// Keys that look alike: those whose numbers begin with `first`.
 struct Shape {
     first: u64,
-    count: u64,
     depth: usize,
     bytes: usize,
-    /// Share of the writes that go to it and to those before it.
+}
+
+/// Keys of a shape that are written as often as each other.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    first: u64,
+    /// At least one.
+    count: u64,
+    /// Share of the writes that go to it and to those before it; 1 for the last.
     up_to: f64,
 }
 
@@ -38,6 +47,10 @@ impl Keys {
     pub(crate) fn new(spec: &Spec) -> Self {
         let zipf = (spec.distribution == Distribution::Zipf && spec.keys > 2)
             .then(|| Zipf::new(spec.keys));
+        let (shapes, groups) = match &spec.pattern {
+            Some(pattern) if spec.kind == Kind::Mirror => shapes(pattern, spec.keys),
+            _ => Default::default(),
+        };
         Self {
             prefix: spec.prefix.as_str().into(),
             count: spec.keys,
@@ -45,10 +58,8 @@ impl Keys {
             distribution: spec.distribution,
             next: Arc::default(),
             zipf,
-            shapes: match &spec.pattern {
-                Some(pattern) if spec.kind == Kind::Mirror => shapes(pattern, spec.keys),
-                _ => Arc::default(),
-            },
+            shapes: shapes.into(),
+            groups: groups.into(),
         }
     }
 
@@ -58,8 +69,11 @@ impl Keys {
 
     /// The number of the key to use next.
     pub(crate) fn pick(&self, random: &mut fastrand::Rng) -> u64 {
-        if !self.shapes.is_empty() {
-            return self.pick_of_shapes(random);
+        if let Some(last) = self.groups.last() {
+            let chance = random.f64();
+            let place = self.groups.partition_point(|group| group.up_to <= chance);
+            let group = self.groups.get(place).unwrap_or(last);
+            return group.first + random.u64(..group.count);
         }
         match self.distribution {
             Distribution::Uniform => random.u64(..self.count),
@@ -79,13 +93,13 @@ impl Keys {
         }
     }
 
-    fn pick_of_shapes(&self, random: &mut fastrand::Rng) -> u64 {
-        let chance = random.f64();
-        let shape = self.shapes.iter().find(|shape| chance < shape.up_to && shape.count > 0);
-        match shape.or_else(|| self.shapes.iter().rfind(|shape| shape.count > 0)) {
-            Some(shape) => shape.first + random.u64(..shape.count),
-            None => random.u64(..self.count),
-        }
+    /// The number for which those below it get about this `share` of the writes of a pattern.
+    pub(crate) fn first_with(&self, share: f64) -> u64 {
+        let place = self.groups.partition_point(|group| group.up_to <= share);
+        let Some(group) = self.groups.get(place) else { return self.count };
+        let before = place.checked_sub(1).map_or(0.0, |before| self.groups[before].up_to);
+        let part = (share - before) / (group.up_to - before);
+        group.first + (group.count as f64 * part).round() as u64
     }
 
     /// The key of a number that looks as its shape does.
@@ -129,22 +143,60 @@ impl Keys {
     }
 }
 
-/// So many keys as their shapes share them; each shape has one at least.
-fn shapes(pattern: &Pattern, keys: u64) -> Arc<[Shape]> {
+/// So many keys as their shapes share them; each shape has one at least. And what of them is written.
+fn shapes(pattern: &Pattern, keys: u64) -> (Vec<Shape>, Vec<Group>) {
     let all: f64 = pattern.shapes.iter().map(|shape| shape.share).sum();
     let writes: f64 = pattern.shapes.iter().map(|shape| shape.write_share).sum();
-    let (mut first, mut up_to) = (0, 0.0);
+    let mut first = 0;
+    let mut groups: Vec<Group> = Vec::new();
     let last = pattern.shapes.len() - 1;
     let shape = |(place, shape): (usize, &crate::pattern::Shape)| {
         let share = if all > 0.0 { shape.share / all } else { 0.0 };
         let wanted = ((share * keys as f64) as u64).max(1).min(keys.saturating_sub(first));
         let count = if place == last { keys.saturating_sub(first) } else { wanted };
-        up_to += if writes > 0.0 { shape.write_share / writes } else { share };
-        let laid = Shape { first, count, depth: shape.depth, bytes: shape.bytes, up_to };
+        let written = if writes > 0.0 { shape.write_share / writes } else { share };
+        groups.extend(ranked(shape, first, count, written));
+        let laid = Shape { first, depth: shape.depth, bytes: shape.bytes };
         first += count;
         laid
     };
-    pattern.shapes.iter().enumerate().map(shape).collect()
+    let shapes = pattern.shapes.iter().enumerate().map(shape).collect();
+    // Until here their shares are their own.
+    let all: f64 = groups.iter().map(|group| group.up_to).sum();
+    let mut up_to = 0.0;
+    for group in &mut groups {
+        up_to += group.up_to / all;
+        group.up_to = up_to;
+    }
+    (shapes, groups)
+}
+
+/// The `count` keys of a shape from `first` on by how often they are written, who get the share `written`
+/// of all writes. Where fewer keys are left than were written, each stands for several.
+fn ranked(shape: &RecordedShape, first: u64, count: u64, written: f64) -> Vec<Group> {
+    let evenly = [Rank { keys: count, share: 1.0 }];
+    let ranks = if shape.writes.is_empty() { &evenly[..] } else { &shape.writes };
+    let keys: u64 = ranks.iter().map(|rank| rank.keys).sum();
+    let all: f64 = ranks.iter().map(|rank| rank.share).sum();
+    let scale = (count as f64 / keys.max(1) as f64).min(1.0);
+    let (mut passed, mut groups) = (0, Vec::<Group>::new());
+    for rank in ranks {
+        let start = (passed as f64 * scale) as u64;
+        passed += rank.keys;
+        let end = ((passed as f64 * scale) as u64).clamp(start, count);
+        let share = if all > 0.0 { written * rank.share / all } else { 0.0 };
+        match groups.last_mut() {
+            _ if share <= 0.0 => {}
+            // What has no key of its own goes to the one before.
+            Some(before) if end == start => before.up_to += share,
+            _ if end > start => {
+                groups.push(Group { first: first + start, count: end - start, up_to: share });
+            }
+            _ if count > 0 => groups.push(Group { first, count: 1, up_to: share }),
+            _ => {}
+        }
+    }
+    groups
 }
 
 /// Whether `key`, without the prefix, is one that a benchmark writes.
@@ -229,6 +281,48 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         let to_second = (0..10_000).filter(|_| keys.pick(&mut random) >= 300).count();
         assert!(to_second.abs_diff(8_000) < 200, "{to_second}");
+    }
+
+    #[test]
+    fn keys_of_a_pattern_are_written_as_often_as_those_that_were_recorded() {
+        let mut pattern = crate::pattern::tests::sample();
+        let rank = |keys, share| Rank { keys, share };
+        pattern.shapes[0].writes = vec![rank(1, 0.5), rank(1, 0.25), rank(2, 0.25)];
+        pattern.shapes[1].writes = vec![rank(1, 0.5), rank(1, 0.1), rank(998, 0.4)];
+        let spec = |keys| Spec {
+            kind: Kind::Mirror,
+            keys,
+            pattern: Some(pattern.clone()),
+            ..Spec::default()
+        };
+        let shares = |keys| {
+            let keys = Keys::new(&spec(keys));
+            let mut random = fastrand::Rng::with_seed(3);
+            let mut counts = vec![0_u32; keys.count() as usize];
+            for _ in 0..100_000 {
+                counts[keys.pick(&mut random) as usize] += 1;
+            }
+            counts.into_iter().map(|n| f64::from(n) / 100_000.0).collect::<Vec<_>>()
+        };
+        let close = |share: f64, wanted: f64| (share - wanted).abs() < 0.01;
+        // 300 keys of the first shape, four of them written, and 100 that stand for 1,000.
+        let told = shares(400);
+        assert!(close(told[0], 0.1) && close(told[1], 0.05) && close(told[3], 0.025), "{told:?}");
+        assert_eq!(told[4..300].iter().sum::<f64>(), 0.0);
+        let of_second: f64 = told[300..].iter().sum();
+        assert!(close(told[300], 0.48) && close(of_second, 0.8), "{told:?}");
+        // A key space of one key for each shape.
+        let told = shares(2);
+        assert!(close(told[0], 0.2) && close(told[1], 0.8), "{told:?}");
+        let keys = Keys::new(&spec(400));
+        for share in [0.0, 0.05, 0.3, 0.9, 1.0] {
+            let first = keys.first_with(share);
+            let below = |number: &u64| *number < first;
+            let mut random = fastrand::Rng::with_seed(4);
+            let got = (0..10_000).map(|_| keys.pick(&mut random)).filter(below).count();
+            // One key of the first shape has a tenth of all, which cannot be parted.
+            assert!((got as f64 / 1e4 - share).abs() < 0.26, "{share}: {got}");
+        }
     }
 
     #[test]

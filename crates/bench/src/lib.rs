@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrivals;
+mod audience;
 pub mod change_points;
 pub mod compare;
 pub mod disk;
@@ -15,6 +16,7 @@ mod keys;
 pub mod latency;
 mod link;
 mod members;
+mod objection;
 pub mod objectives;
 pub mod outcome;
 mod pacer;
@@ -35,6 +37,7 @@ mod workload;
 
 pub use engine::Progress;
 pub use error::Error;
+pub use objection::Objection;
 pub use outcome::Outcome;
 pub use recording::record;
 pub use run::{Run, clean};

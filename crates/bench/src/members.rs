@@ -136,6 +136,12 @@ pub struct MemberWindow {
     /// Bytes that it sent to clients.
     #[serde(default)]
     pub client_sent_bytes: Option<u64>,
+    /// Events that it sent to watchers.
+    #[serde(default)]
+    pub watch_events: Option<u64>,
+    /// Watchers that it had before.
+    #[serde(default)]
+    pub watchers: Option<u64>,
     /// Memory after, bytes.
     pub resident_bytes: Option<u64>,
 }
@@ -206,6 +212,8 @@ fn window(node: &Node, before: &Seen, after: &Seen) -> MemberWindow {
     window.leader_changes = count("etcd_server_leader_changes_seen_total");
     window.cpu_seconds = grown("process_cpu_seconds_total");
     window.client_sent_bytes = count("etcd_network_client_grpc_sent_bytes_total");
+    window.watch_events = count("etcd_debugging_mvcc_events_total");
+    window.watchers = old.values.get("etcd_debugging_mvcc_watcher_total").map(|all| *all as u64);
     window.resident_bytes =
         new.values.get("process_resident_memory_bytes").map(|bytes| *bytes as u64);
     window

@@ -62,6 +62,9 @@ pub struct Outcome {
     pub members: Vec<MemberWindow>,
     /// Calls that were sent and those that members counted, by method, warm-up included.
     pub calls: BTreeMap<String, Calls>,
+    /// Events that watchers received and that members sent, warm-up included; `None` where nobody watched.
+    #[serde(default)]
+    pub events: Option<Events>,
     /// This program's own part.
     pub generator: Generator,
     /// Where it ran.
@@ -127,6 +130,15 @@ pub struct Calls {
     /// That were sent.
     pub sent: u64,
     /// That the members counted in the same time, from anybody; `None` without their metrics.
+    pub counted: Option<u64>,
+}
+
+/// Events of watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    /// That were received.
+    pub received: u64,
+    /// That the members sent in the same time, to anybody; `None` without their metrics.
     pub counted: Option<u64>,
 }
 
@@ -213,6 +225,11 @@ impl Outcome {
             let counted = has_metrics.then(|| counted(method));
             ((*method).to_owned(), Calls { sent: *sent, counted })
         });
+        let events = measured.events.map(|received| {
+            let of_members = members.iter().filter_map(|member| member.watch_events);
+            let counted = of_members.reduce(|all, one| all + one);
+            Events { received, counted }
+        });
         let ended = match (measured.interrupted, measured.stopped) {
             (true, _) => Ended::Interrupted,
             (_, Some(reason)) => Ended::Stopped(reason),
@@ -238,6 +255,7 @@ impl Outcome {
             conflicts: measured.conflicts,
             points: measured.points,
             calls: calls.collect(),
+            events,
             members,
             generator: Generator {
                 threads: measured.threads,

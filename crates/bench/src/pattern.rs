@@ -6,12 +6,17 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audience;
 use crate::error::Error;
 
 /// Version of the format.
 pub const FORMAT: u32 = 1;
 /// Shapes that are told apart; the rarest are put together with the most frequent.
 pub const MAX_SHAPES: usize = 64;
+/// Ranks of written keys that are told apart: each has as many keys as all before it.
+pub const MAX_RANKS: usize = 24;
+/// The highest number of keys or watchers that is believed.
+const MAX_COUNT: u64 = 1 << 40;
 /// The largest file that is read, bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
@@ -38,6 +43,9 @@ pub struct Pattern {
     pub txn_write_ratio: f64,
     /// Different keys that were written, for each write.
     pub distinct_ratio: f64,
+    /// Who watches; `None` where that was not recorded.
+    #[serde(default)]
+    pub watchers: Option<Watchers>,
     /// What else is to be known, such as limits that were met.
     pub remarks: Vec<String>,
 }
@@ -84,6 +92,28 @@ pub struct Shape {
     pub share: f64,
     /// Share of the writes.
     pub write_share: f64,
+    /// How its writes are spread over its keys: the most written one, the next, the next two, the next
+    /// four and so on; keys that are in none were not written. Empty where that was not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<Rank>,
+}
+
+/// Keys of a shape that are written about as often as each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rank {
+    /// How many.
+    pub keys: u64,
+    /// Share of the writes to the shape.
+    pub share: f64,
+}
+
+/// Who watches.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Watchers {
+    /// How many, at the beginning.
+    pub count: u64,
+    /// Events that members sent, for each change of a key.
+    pub events_per_change: f64,
 }
 
 /// Values up to a size.
@@ -116,6 +146,7 @@ impl Pattern {
     /// Why it cannot be replayed, if it cannot.
     pub fn trouble(&self) -> Option<String> {
         let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        let is_count = |count: u64| (1..=MAX_COUNT).contains(&count);
         let is_rate = |rate: &f64| rate.is_finite() && *rate >= 0.0;
         let shares = [self.txn_write_ratio, self.distinct_ratio];
         let why = if self.format != FORMAT {
@@ -133,6 +164,15 @@ impl Pattern {
                 || !is_share(shape.write_share)
         }) {
             "shapes: shares are 0 to 1, depths up to 256, lengths up to 4096".to_owned()
+        } else if self.shapes.iter().any(|shape| {
+            shape.writes.len() > MAX_RANKS
+                || shape.writes.iter().any(|rank| !is_share(rank.share) || !is_count(rank.keys))
+        }) {
+            format!("shapes.writes: up to {MAX_RANKS} with 1 key or more and shares of 0 to 1")
+        } else if self.watchers.is_some_and(|watchers| {
+            !(0.0..=1e9).contains(&watchers.events_per_change) || watchers.count > MAX_COUNT
+        }) {
+            "watchers: a count, and events for each change of 0 or more, are needed".to_owned()
         } else if self.value_bytes.is_empty()
             || self.value_bytes.iter().any(|bucket| !is_share(bucket.share))
             || !self.value_bytes.is_sorted_by_key(|bucket| bucket.up_to)
@@ -144,6 +184,42 @@ impl Pattern {
             return None;
         };
         Some(why)
+    }
+
+    /// What a replay cannot do as it was, because it is not known.
+    pub fn unknown(&self) -> Vec<String> {
+        let mut unknown = Vec::new();
+        if self.rates.range > 0.0 || (self.rates.txn > 0.0 && self.txn_write_ratio < 1.0) {
+            unknown.push("members do not tell which keys are read: all are, evenly".to_owned());
+        }
+        if self.shapes.iter().any(|shape| shape.write_share > 0.0 && shape.writes.is_empty()) {
+            unknown.push(
+                "which keys of a shape are written how often was not recorded: all are, evenly"
+                    .to_owned(),
+            );
+        }
+        match self.watchers {
+            None => unknown.push("watchers were not recorded, and there are none".to_owned()),
+            Some(Watchers { count: 0, .. }) => {}
+            Some(watchers) => {
+                unknown.push(format!(
+                    "members do not tell what the {} watchers watch: so many watch everything that each \
+                     change is told to {:.1} of them as it was, and the others what does not change",
+                    watchers.count, watchers.events_per_change
+                ));
+                if watchers.count > audience::MOST {
+                    let most = audience::MOST;
+                    unknown.push(format!("a replay has {most} watchers at most"));
+                }
+            }
+        }
+        if self.rates.lease_grant > 0.0 || self.rates.lease_keep_alive > 0.0 {
+            unknown.push(
+                "members do not count renewals on streams that were opened before: there are none"
+                    .to_owned(),
+            );
+        }
+        unknown
     }
 
     /// The largest value, bytes.
@@ -218,6 +294,7 @@ pub(crate) mod tests {
             bytes,
             share,
             write_share,
+            writes: Vec::new(),
         };
         Pattern {
             format: FORMAT,
@@ -237,6 +314,7 @@ pub(crate) mod tests {
             keys_per_read: 1.5,
             txn_write_ratio: 0.5,
             distinct_ratio: 0.4,
+            watchers: None,
             remarks: Vec::new(),
         }
     }
@@ -247,7 +325,11 @@ pub(crate) mod tests {
         let path = directory.path().join("pattern.json");
         std::fs::write(&path, serde_json::to_vec(&sample()).unwrap()).unwrap();
         assert_eq!(Pattern::read(&path).unwrap(), sample());
-        let broken: [fn(&mut Pattern); 6] = [
+        let broken: [fn(&mut Pattern); 8] = [
+            |pattern| pattern.shapes[0].writes = vec![Rank { keys: 0, share: 0.5 }],
+            |pattern| {
+                pattern.watchers = Some(Watchers { count: 1, events_per_change: f64::INFINITY });
+            },
             |pattern| pattern.format = 9,
             |pattern| pattern.rates = Rates::default(),
             |pattern| pattern.rates.put = -1.0,
@@ -259,6 +341,14 @@ pub(crate) mod tests {
             let mut pattern = sample();
             spoil(&mut pattern);
             assert!(pattern.trouble().is_some(), "{pattern:?}");
+        }
+        // What was recorded before watchers were, and how often keys are written.
+        let mut old = serde_json::to_value(sample()).unwrap();
+        old.as_object_mut().unwrap().remove("watchers");
+        std::fs::write(&path, old.to_string()).unwrap();
+        let told = Pattern::read(&path).unwrap().unknown().join("\n");
+        for part in ["which keys are read", "watchers were not recorded", "how often was not"] {
+            assert!(told.contains(part), "{told}");
         }
         std::fs::write(&path, "{}").unwrap();
         assert!(matches!(Pattern::read(&path), Err(Error::NoPattern { .. })));

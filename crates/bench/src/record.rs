@@ -161,6 +161,8 @@ pub(crate) struct Shard {
     /// Events that watchers got, and that they should get.
     pub(crate) received: AtomicU64,
     pub(crate) expected: AtomicU64,
+    /// All events that watchers got.
+    pub(crate) events: AtomicU64,
 }
 
 impl Shard {
@@ -171,6 +173,7 @@ impl Shard {
             conflicts: AtomicU64::new(0),
             received: AtomicU64::new(0),
             expected: AtomicU64::new(0),
+            events: AtomicU64::new(0),
         }
     }
 

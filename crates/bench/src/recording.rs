@@ -1,7 +1,7 @@
 //! Recording what clients do to a cluster: the members' own counters over a while, a watch that is
 //! bounded, and a look at some of the keys.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +13,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::members;
-use crate::pattern::{FORMAT, Look, MAX_SHAPES, Pattern, Rates, Shape, buckets};
+use crate::members::{self, MemberWindow};
+use crate::pattern::{
+    FORMAT, Look, MAX_RANKS, MAX_SHAPES, Pattern, Rank, Rates, Shape, Watchers, buckets,
+};
 use crate::safety::PATIENCE;
 
 /// Most keys that are looked at.
@@ -126,13 +128,42 @@ pub async fn record(
         seconds,
         rates,
         keys: kept.count,
-        shapes: shapes(&kept.looks, &seen.looks),
+        shapes: shapes(&kept.looks, &seen.looks, &seen.distinct),
         value_bytes,
         keys_per_read,
         txn_write_ratio,
         distinct_ratio: seen.distinct.len() as f64 / (seen.events.max(1)) as f64,
+        watchers: watchers(&windows, seen.events as f64, (rates.put + rates.delete) * seconds),
         remarks,
     })
+}
+
+/// Who watches besides us, who are told of the `seen` changes; there were `counted` at least.
+fn watchers(windows: &[MemberWindow], seen: f64, counted: f64) -> Option<Watchers> {
+    let sum = |of: fn(&MemberWindow) -> Option<u64>| -> Option<u64> {
+        windows.iter().any(|w| of(w).is_some()).then(|| windows.iter().filter_map(of).sum())
+    };
+    let (count, events) = (sum(|w| w.watchers)?, sum(|w| w.watch_events)?);
+    let events = (events as f64 - seen).max(0.0);
+    let changes = seen.max(counted);
+    let events_per_change = if changes > 0.0 { events / changes } else { 0.0 };
+    Some(Watchers { count: count.saturating_sub(1), events_per_change })
+}
+
+/// How often keys are written that are written `counts` times.
+fn ranks(mut counts: Vec<u64>) -> Vec<Rank> {
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let all: u64 = counts.iter().sum();
+    let mut ranks = Vec::new();
+    let mut first = 0;
+    while first < counts.len() {
+        let is_last = ranks.len() + 1 == MAX_RANKS;
+        let end = if is_last { counts.len() } else { counts.len().min((first * 2).max(1)) };
+        let share = counts[first..end].iter().sum::<u64>() as f64 / all.max(1) as f64;
+        ranks.push(Rank { keys: (end - first) as u64, share });
+        first = end;
+    }
+    ranks
 }
 
 /// The range of all keys under `prefix`.
@@ -201,8 +232,8 @@ struct Seen {
     deletes: u64,
     looks: Vec<Look>,
     sizes: Vec<usize>,
-    /// Hashes of the keys.
-    distinct: HashSet<u64>,
+    /// How often each key was changed: by the hashes of it and of its parent.
+    distinct: HashMap<(u64, u64), u64>,
 }
 
 impl Seen {
@@ -211,9 +242,11 @@ impl Seen {
             let Some(kv) = &event.kv else { continue };
             self.events += 1;
             self.bytes += kv.key.len() + kv.value.len() + 64;
-            self.looks.push(Look::of(&kv.key, salt));
+            let look = Look::of(&kv.key, salt);
+            self.looks.push(look);
             // Of what would be its child the parent is the whole key.
-            self.distinct.insert(Look::of(&[&kv.key[..], b"/"].concat(), salt).hash);
+            let key = Look::of(&[&kv.key[..], b"/"].concat(), salt).hash;
+            *self.distinct.entry((look.hash, key)).or_default() += 1;
             if event.r#type == i32::from(EventType::Delete) {
                 self.deletes += 1;
             } else {
@@ -224,8 +257,8 @@ impl Seen {
     }
 }
 
-/// What keys look like: those that are there, and those that were written.
-fn shapes(kept: &[Look], written: &[Look]) -> Vec<Shape> {
+/// What keys look like: those that are there, and those that were written, and how often each of them.
+fn shapes(kept: &[Look], written: &[Look], distinct: &HashMap<(u64, u64), u64>) -> Vec<Shape> {
     #[derive(Default)]
     struct Group {
         depth: usize,
@@ -243,17 +276,22 @@ fn shapes(kept: &[Look], written: &[Look]) -> Vec<Shape> {
         group.looks += 1;
         *(if is_kept { &mut group.kept } else { &mut group.written }) += 1;
     }
+    let mut counts: HashMap<u64, Vec<u64>> = HashMap::new();
+    for ((parent, _), count) in distinct {
+        counts.entry(*parent).or_default().push(*count);
+    }
     let share = |part: usize, all: usize, none: f64| {
         if all == 0 { none } else { part as f64 / all as f64 }
     };
-    let shape = |(hash, group): (u64, Group)| Shape {
+    let mut shape = |(hash, group): (u64, Group)| Shape {
         hash: format!("{hash:016x}"),
         depth: group.depth.min(256),
         bytes: (group.bytes / group.looks.max(1)).min(4_096),
         share: share(group.kept, kept.len(), 0.0),
         write_share: share(group.written, written.len(), share(group.kept, kept.len(), 1.0)),
+        writes: ranks(counts.remove(&hash).unwrap_or_default()),
     };
-    let mut shapes: Vec<Shape> = groups.into_iter().map(shape).collect();
+    let mut shapes: Vec<Shape> = groups.into_iter().map(&mut shape).collect();
     let weight = |shape: &Shape| shape.share + shape.write_share;
     shapes.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then_with(|| a.hash.cmp(&b.hash)));
     let rest = shapes.split_off(shapes.len().min(MAX_SHAPES));
@@ -270,6 +308,7 @@ fn shapes(kept: &[Look], written: &[Look]) -> Vec<Shape> {
             bytes: 16,
             share: 1.0,
             write_share: 1.0,
+            writes: Vec::new(),
         }),
     }
     shapes
@@ -280,18 +319,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn how_often_keys_are_written_is_told_by_rank() {
+        let told = ranks(vec![1, 60, 20, 10, 5, 3, 1]);
+        let told: Vec<_> = told.iter().map(|rank| (rank.keys, rank.share)).collect();
+        assert_eq!(told, [(1, 0.6), (1, 0.2), (2, 0.15), (3, 0.05)]);
+        assert!(ranks(Vec::new()).is_empty());
+        let many = ranks(vec![1; 100_000]);
+        assert_eq!(many.iter().map(|rank| rank.keys).sum::<u64>(), 100_000);
+        assert!(many.len() <= MAX_RANKS);
+    }
+
+    #[test]
+    fn watchers_are_those_besides_us() {
+        let window = |watchers, watch_events| MemberWindow {
+            watchers: Some(watchers),
+            watch_events: Some(watch_events),
+            ..MemberWindow::default()
+        };
+        let told = watchers(&[window(4, 300), window(7, 0)], 100.0, 80.0);
+        assert_eq!(told, Some(Watchers { count: 10, events_per_change: 2.0 }));
+        assert_eq!(watchers(&[MemberWindow::default()], 100.0, 0.0), None);
+    }
+
+    #[test]
     fn shapes_tell_what_is_there_and_what_is_written() {
         let look = |key: &str| Look::of(key.as_bytes(), 7);
         let kept: Vec<_> = (0..90).map(|n| look(&format!("/a/b/{n:03}"))).collect();
         let written: Vec<_> = (0..10).map(|n| look(&format!("/c/{n:05}"))).collect();
-        let found = shapes(&kept, &written);
+        let found = shapes(&kept, &written, &HashMap::new());
         let told: Vec<_> =
             found.iter().map(|s| (s.depth, s.bytes, s.share, s.write_share)).collect();
         assert_eq!(told.len(), 2);
         assert!(told.contains(&(3, 8, 1.0, 0.0)) && told.contains(&(2, 8, 0.0, 1.0)), "{told:?}");
-        assert_eq!(shapes(&[], &[])[0].share, 1.0);
+        assert_eq!(shapes(&[], &[], &HashMap::new())[0].share, 1.0);
         let many: Vec<_> = (0..500).map(|n| look(&format!("/{n}/x"))).collect();
-        let found = shapes(&many, &[]);
+        let found = shapes(&many, &[], &HashMap::new());
         assert_eq!(found.len(), MAX_SHAPES);
         assert!((found.iter().map(|shape| shape.share).sum::<f64>() - 1.0).abs() < 1e-9);
     }

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{self, Job, Progress};
 use crate::error::Error;
 use crate::members::{self, Node};
+use crate::objection::Objection;
 use crate::outcome::{Environment, Outcome};
+use crate::pattern::Pattern;
 use crate::safety;
-use crate::spec::{Length, Pace, Spec};
+use crate::spec::{Kind, Length, Pace, Spec};
 use crate::workload::Ground;
 
 /// Transactions that fill the key space at the same time.
@@ -31,7 +33,7 @@ pub struct Run {
     nodes: Vec<Node>,
     targets: Vec<Endpoint>,
     /// Objections that were overruled.
-    overruled: Vec<String>,
+    overruled: Vec<Objection>,
 }
 
 impl Run {
@@ -106,6 +108,10 @@ impl Run {
         outcome.cluster_id =
             self.nodes.first().map(|node| node.status.header.cluster_id.to_string());
         outcome.remarks = self.overruled.iter().map(|what| format!("forced: {what}")).collect();
+        if self.spec.kind == Kind::Mirror {
+            let unknown = self.spec.pattern.iter().flat_map(Pattern::unknown);
+            outcome.remarks.extend(unknown);
+        }
         if let Err(error) = removed {
             outcome.remarks.push(format!(
                 "its keys could not be removed ({error}: {}); `etcd-monitor bench clean` does it later",

@@ -12,6 +12,7 @@ use expfmt::{Format, Limits, Line};
 use crate::error::Error;
 use crate::keys::is_ours;
 use crate::members::Node;
+use crate::objection::Objection;
 use crate::spec::Spec;
 
 /// Longest wait for one call.
@@ -28,15 +29,15 @@ pub(crate) async fn objections(
     nodes: &[Node],
     cluster: &Cluster,
     spec: &Spec,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Objection>, Error> {
     let mut reasons = Vec::new();
     if !nodes.iter().any(Node::is_leader) {
-        reasons.push("no member that answers leads".to_owned());
+        reasons.push(Objection::NoLeader);
     }
     for alarm in cluster.alarms(PATIENCE).await? {
         let name = nodes.iter().find(|node| node.status.header.member_id == alarm.member);
-        let name = name.map_or_else(|| alarm.member.to_string(), |node| node.name.clone());
-        reasons.push(format!("alarm {} of {name}", alarm.kind));
+        let member = name.map_or_else(|| alarm.member.to_string(), |node| node.name.clone());
+        reasons.push(Objection::Alarm { alarm: alarm.kind.to_string(), member });
     }
     for node in nodes {
         let quota = match node.status.db_size_quota_bytes {
@@ -46,21 +47,12 @@ pub(crate) async fn objections(
         let Some(quota) = quota else { continue };
         let share = |bytes: u64| bytes as f64 / quota as f64;
         let (now, then) = (node.status.db_size_bytes, spec.planned_bytes());
-        let most = spec.max_quota_ratio * 100.0;
-        if share(now) > spec.max_quota_ratio {
-            reasons.push(format!(
-                "{} uses {:.0} % of its quota, and more than {most:.0} % leaves no room",
-                node.name,
-                share(now) * 100.0
-            ));
-        } else if share(now + then) > spec.max_quota_ratio {
-            reasons.push(format!(
-                "{} would use up to {:.0} % of its quota with the {:.1} MB that are to be written, and \
-                 {most:.0} % is the limit",
-                node.name,
-                share(now + then) * 100.0,
-                then as f64 / 1e6
-            ));
+        let (member, limit) = (node.name.clone(), spec.max_quota_ratio);
+        if share(now) > limit {
+            reasons.push(Objection::QuotaUsed { member, used: share(now), limit });
+        } else if share(now + then) > limit {
+            let used = share(now + then);
+            reasons.push(Objection::QuotaPlanned { member, used, bytes: then, limit });
         }
     }
     reasons.extend(strangers(cluster, &spec.prefix).await?);
@@ -80,7 +72,7 @@ async fn quota_of(node: &Node) -> Option<u64> {
 }
 
 /// Why keys that are under `prefix` already speak against a run.
-async fn strangers(cluster: &Cluster, prefix: &str) -> Result<Option<String>, Error> {
+async fn strangers(cluster: &Cluster, prefix: &str) -> Result<Option<Objection>, Error> {
     let mut from = Bytes::copy_from_slice(prefix.as_bytes());
     let (mut looked_at, mut ours) = (0, 0);
     while looked_at < MAX_LOOKED_AT {
@@ -88,9 +80,7 @@ async fn strangers(cluster: &Cluster, prefix: &str) -> Result<Option<String>, Er
         for key in &keys {
             if !is_written_by_us(key, prefix) {
                 let key = String::from_utf8_lossy(key).into_owned();
-                return Ok(Some(format!(
-                    "key {key:?} under the prefix is not a benchmark's; give another --prefix"
-                )));
+                return Ok(Some(Objection::Stranger { key }));
             }
             ours += 1;
         }
@@ -100,12 +90,7 @@ async fn strangers(cluster: &Cluster, prefix: &str) -> Result<Option<String>, Er
             _ => break,
         }
     }
-    Ok((ours > 0).then(|| {
-        format!(
-            "{ours} keys of another benchmark are under {prefix:?}; if none is running, \
-             `etcd-monitor bench clean --prefix {prefix}` removes them"
-        )
-    }))
+    Ok((ours > 0).then(|| Objection::Leftovers { keys: ours, prefix: prefix.to_owned() }))
 }
 
 fn is_written_by_us(key: &[u8], prefix: &str) -> bool {

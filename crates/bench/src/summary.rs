@@ -21,6 +21,8 @@ pub struct Summary {
     pub origin: Origin,
     /// What the cluster is called here, where that is known.
     pub cluster: Option<String>,
+    /// The cluster's own ID, hexadecimal.
+    pub cluster_id: Option<String>,
     /// The kind of load.
     pub kind: Kind,
     /// How it ended.
@@ -68,6 +70,7 @@ impl Summary {
             started_at: outcome.started_at,
             origin: outcome.origin,
             cluster: outcome.cluster.clone(),
+            cluster_id: outcome.cluster_id.clone(),
             kind: outcome.spec.kind,
             ended: outcome.ended.clone(),
             seconds: outcome.seconds,

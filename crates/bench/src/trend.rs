@@ -209,6 +209,7 @@ mod tests {
                 started_at: jiff::Timestamp::from_second(number as i64).unwrap(),
                 origin: Origin::Schedule,
                 cluster: Some("c".to_owned()),
+                cluster_id: None,
                 kind: Kind::Mixed,
                 ended: Ended::Complete,
                 seconds: 10.0,

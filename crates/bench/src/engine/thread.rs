@@ -16,7 +16,7 @@ use crate::link::{Link, Seat};
 use crate::pacer::Pacer;
 use crate::record::{Fault, NOT_SENT, Shard, Timing};
 use crate::spec::{Kind, Pace};
-use crate::workload::{Client, expiry, watch};
+use crate::workload::{Client, expiry, mirror, watch};
 
 /// How long a client rests after a call that certainly was not sent: nobody is helped by more.
 const REST: Duration = Duration::from_millis(20);
@@ -97,6 +97,12 @@ impl Thread {
             });
             join_all(begun).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         }
+        let watchers = (self.index as u64..job.ground.audience.count()).step_by(self.count);
+        let begun = watchers.enumerate().map(|(place, number)| {
+            let seat = self.seat(&links, place, number);
+            mirror::begin(&job.ground, seat, number, self.shared.finish.clone())
+        });
+        join_all(begun).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(links)
     }
 

@@ -156,6 +156,10 @@ impl Watcher {
             counts: self.total,
             points: self.points,
             sent: sent.to_vec(),
+            events: run
+                .shared
+                .has_watchers()
+                .then(|| sum(&|shard| shard.events.load(Ordering::Relaxed))),
             conflicts: sum(&|shard| shard.conflicts.load(Ordering::Relaxed)),
             threads,
             cpu,

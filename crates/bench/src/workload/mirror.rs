@@ -1,15 +1,19 @@
 //! mirror: the operations that were recorded of another cluster, each as often as there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use etcd::wire::etcdserverpb as pb;
+use etcd::wire::mvccpb::Event;
 use etcd::wire::rpc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use pb::request_op::Request;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::lease;
 use super::{Client, Done, Ground};
+use super::{lease, watch};
 use crate::link::Seat;
 use crate::pattern::Pattern;
 use crate::record::{Fault, Method};
@@ -85,15 +89,29 @@ impl Mirror {
         self.seat.call(Method::Range, &rpc::RANGE, request).await.map(drop)
     }
 
+    /// Notes that watchers are to be told of a change of `key`.
+    fn expect(&self, key: &[u8]) {
+        let told = self.ground.audience.of_key(key);
+        self.seat.shard.expected.fetch_add(told, Ordering::Relaxed);
+    }
+
     async fn write(&mut self) -> Result<(), Fault> {
         let request = self.put();
-        self.seat.call(Method::Put, &rpc::PUT, request).await.map(drop)
+        let key = request.key.clone();
+        self.seat.call(Method::Put, &rpc::PUT, request).await?;
+        self.expect(&key);
+        Ok(())
     }
 
     async fn delete(&mut self) -> Result<(), Fault> {
         let key = self.put().key;
-        let request = pb::DeleteRangeRequest { key, ..Default::default() };
-        self.seat.call(Method::DeleteRange, &rpc::DELETE_RANGE, request).await.map(drop)
+        let request = pb::DeleteRangeRequest { key: key.clone(), ..Default::default() };
+        let answer = self.seat.call(Method::DeleteRange, &rpc::DELETE_RANGE, request).await?;
+        // Nobody is told where there was nothing.
+        if answer.deleted > 0 {
+            self.expect(&key);
+        }
+        Ok(())
     }
 
     /// One operation under a condition that always holds, as most clients use transactions.
@@ -106,6 +124,7 @@ impl Mirror {
             let range = self.range();
             (range.key.clone(), Request::RequestRange(range))
         };
+        let written = key.clone();
         let compare = pb::Compare {
             result: pb::compare::CompareResult::Greater.into(),
             target: pb::compare::CompareTarget::Mod.into(),
@@ -118,7 +137,11 @@ impl Mirror {
             success: vec![pb::RequestOp { request: Some(request) }],
             ..Default::default()
         };
-        self.seat.call(Method::Txn, &rpc::TXN, request).await.map(drop)
+        let answer = self.seat.call(Method::Txn, &rpc::TXN, request).await?;
+        if writes && answer.succeeded {
+            self.expect(&written);
+        }
+        Ok(())
     }
 
     async fn grant(&mut self) -> Result<(), Fault> {
@@ -141,6 +164,19 @@ impl Mirror {
         }
         Ok(())
     }
+}
+
+/// Begins the watcher of a number; it goes on until `finish`.
+pub(crate) async fn begin(
+    ground: &Ground,
+    seat: Seat,
+    number: u64,
+    finish: CancellationToken,
+) -> Result<(), etcd::Error> {
+    let receive: fn(&Seat, &Event, Instant) = |seat, _, _| {
+        seat.shard.received.fetch_add(1, Ordering::Relaxed);
+    };
+    watch::follow(ground.audience.request(number), seat, receive, finish).await
 }
 
 impl Client for Mirror {

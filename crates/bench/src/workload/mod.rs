@@ -5,7 +5,7 @@ pub(crate) mod expiry;
 mod keyed;
 mod lease;
 mod lock;
-mod mirror;
+pub(crate) mod mirror;
 mod stm;
 mod txn;
 pub(crate) mod watch;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use crate::audience::Audience;
 use crate::keys::Keys;
 use crate::link::Seat;
 use crate::pattern::Pattern;
@@ -74,13 +75,19 @@ pub(crate) struct Ground {
     pub(crate) keys: Keys,
     pub(crate) values: Values,
     pub(crate) pattern: Option<Arc<Pattern>>,
+    /// Who watches in a replay.
+    pub(crate) audience: Arc<Audience>,
 }
 
 impl Ground {
     pub(crate) fn new(spec: &Spec) -> Self {
+        let keys = Keys::new(spec);
+        let pattern = spec.pattern.as_ref().filter(|_| spec.kind == Kind::Mirror);
+        let audience = pattern.map(|pattern| Audience::of(pattern, &keys, &spec.prefix));
         Self {
             spec: Arc::new(spec.clone()),
-            keys: Keys::new(spec),
+            audience: audience.unwrap_or_default().into(),
+            keys,
             values: Values::new(spec),
             pattern: spec.pattern.clone().map(Arc::new),
         }

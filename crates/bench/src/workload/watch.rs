@@ -106,6 +106,8 @@ pub(super) async fn follow(
             let now = Instant::now();
             match answer {
                 Ok(Some(answer)) => {
+                    let count = answer.events.len() as u64;
+                    shard.events.fetch_add(count, Ordering::Relaxed);
                     for event in &answer.events {
                         receive(&seat, event, now);
                     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use bench::arrivals::{Profile, Spacing};
 use bench::outcome::Ended;
 use bench::spec::{Kind, Length, Pace, Sizes, Spec};
+use etcd::wire::etcdserverpb::WatchCreateRequest;
 use model::clock::{Clock as _, SystemClock};
 use testbed::{Cluster, EtcdVersion, Login};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{endpoints, keys_left, make};
 
@@ -21,6 +23,18 @@ async fn what_clients_do_is_recorded_without_keys_and_done_again() {
     for number in 0..40 {
         let key = format!("/registry/secrets/team-{}/s{number:03}", number % 2);
         client.put(key, vec![b'x'; 100 + number], None, AMPLE).await.unwrap();
+    }
+    // Three watch what is written, two what is not.
+    let mut watching = Vec::new();
+    for key in ["team-0/", "team-0/", "team-0/", "team-1/", "other/"] {
+        let key = format!("/registry/secrets/{key}");
+        let range_end = etcd::prefix_end(key.as_bytes());
+        let request = WatchCreateRequest { key: key.into(), range_end, ..Default::default() };
+        let mut watch = client.watch(request);
+        watch.next().await.unwrap();
+        watching.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            while watch.next().await.is_ok_and(|answer| answer.is_some()) {}
+        })));
     }
     let over = CancellationToken::new();
     let working = async {
@@ -62,6 +76,15 @@ async fn what_clients_do_is_recorded_without_keys_and_done_again() {
     assert!((2.5..3.5).contains(&(rates.range / rates.put)), "{told}");
     assert_eq!((rates.txn, rates.delete), (0.0, 0.0), "{told}");
     assert_eq!(pattern.max_value_bytes(), 1_000, "{told}");
+    let written = pattern.shapes.iter().max_by(|a, b| a.write_share.total_cmp(&b.write_share));
+    let keys: u64 = written.unwrap().writes.iter().map(|rank| rank.keys).sum();
+    assert!((5..=20).contains(&keys), "{told}");
+    let watchers = pattern.watchers.expect("metrics are readable");
+    assert_eq!(watchers.count, 5, "{told}");
+    // What is under way at the ends is counted on one side only.
+    assert!((watchers.events_per_change - 3.0).abs() < 0.3, "{told}");
+    assert!(pattern.unknown().iter().any(|what| what.contains("which keys are read")));
+    drop(watching);
 
     client.delete("/registry/", etcd::prefix_end(b"/registry/"), AMPLE).await.unwrap();
     let profile = Profile::Steady { rate: 400.0 };
@@ -84,5 +107,9 @@ async fn what_clients_do_is_recorded_without_keys_and_done_again() {
     assert_eq!(done.iter().sum::<u64>(), 800);
     // A quarter writes: four standard deviations of a binomial count, and what recording left open.
     assert!(done[1].abs_diff(200) < 75, "{done:?}");
+    let events = outcome.events.expect("somebody watches");
+    let share = events.received as f64 / outcome.calls["Put"].sent as f64;
+    assert!((share / watchers.events_per_change - 1.0).abs() < 0.15, "{events:?} {share}");
+    assert_eq!(events.counted, Some(events.received));
     assert_eq!(keys_left(&cluster).await, 0);
 }

@@ -15,7 +15,7 @@ const AMPLE: Duration = Duration::from_secs(10);
 
 async fn objections(cluster: &Cluster) -> String {
     match check(cluster, Spec::default()).await {
-        Err(Error::Unsafe(reasons)) => reasons.join("\n"),
+        Err(error @ Error::Unsafe(_)) => error.line(),
         Err(other) => panic!("{other}"),
         Ok(_) => String::new(),
     }
@@ -42,6 +42,8 @@ async fn a_run_does_not_start_where_it_could_do_harm() {
         client.put(format!("{prefix}lock/01/7f"), "left", None, AMPLE).await.unwrap();
         let told = objections(&cluster).await;
         assert!(told.contains("1 keys of another benchmark"), "{told}");
+        let refused = check(&cluster, Spec::default()).await.err();
+        assert!(refused.is_some_and(|error| error.is_of_leftovers()));
         client.delete(format!("{prefix}lock/01/7f"), "", AMPLE).await.unwrap();
 
         cluster.fill(15 << 20).await.unwrap();

@@ -4,14 +4,50 @@ use std::time::Duration;
 
 use bench::arrivals::{Profile, Spacing};
 use bench::outcome::Ended;
+use bench::pattern::{Bucket, FORMAT, Pattern, Rank, Rates, Shape, Watchers};
 use bench::spec::{Distribution, Kind, Length, Pace, Sizes, Spec, Target};
 use testbed::{Cluster, EtcdVersion, on_every_version};
 
 use crate::{keys_left, make};
 
+/// What a replay does here: a little of everything.
+fn pattern() -> Pattern {
+    let shape = |hash: &str, share, write_share| Shape {
+        hash: hash.to_owned(),
+        depth: 4,
+        bytes: 40,
+        share,
+        write_share,
+        writes: vec![Rank { keys: 1, share: 0.4 }, Rank { keys: 99, share: 0.6 }],
+    };
+    Pattern {
+        format: FORMAT,
+        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        seconds: 10.0,
+        rates: Rates {
+            range: 50.0,
+            put: 20.0,
+            delete: 5.0,
+            txn: 20.0,
+            lease_grant: 3.0,
+            lease_keep_alive: 2.0,
+        },
+        keys: 500,
+        shapes: vec![shape("a", 0.6, 0.2), shape("b", 0.4, 0.8)],
+        value_bytes: vec![Bucket { up_to: 100, share: 0.5 }, Bucket { up_to: 200, share: 0.5 }],
+        keys_per_read: 2.5,
+        txn_write_ratio: 0.5,
+        distinct_ratio: 0.4,
+        watchers: Some(Watchers { count: 12, events_per_change: 2.5 }),
+        remarks: Vec::new(),
+    }
+}
+
 fn small(kind: Kind) -> Spec {
     Spec {
         kind,
+        pattern: (kind == Kind::Mirror).then(pattern),
+        key_bytes: if kind == Kind::Mirror { 64 } else { Spec::default().key_bytes },
         clients: 20,
         connections: Some(3),
         threads: Some(2),
@@ -28,7 +64,7 @@ fn small(kind: Kind) -> Spec {
 
 async fn every_kind_of_load_is_counted_as_the_members_count_it(version: EtcdVersion) {
     let cluster = Cluster::builder(version).members(3).start().await.unwrap();
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().chain([Kind::Mirror]) {
         let outcome = make(&cluster, small(kind)).await;
         let context = format!("{kind:?} {:?} {:?}", outcome.errors, outcome.calls);
         assert_eq!(outcome.ended, Ended::Complete, "{context}");
@@ -42,6 +78,14 @@ async fn every_kind_of_load_is_counted_as_the_members_count_it(version: EtcdVers
             let counted = calls.counted.expect("metrics are readable");
             let difference = counted.abs_diff(calls.sent) as f64 / calls.sent as f64;
             assert!(difference <= 0.001, "{method}: {context}");
+        }
+        let has_watchers =
+            matches!(kind, Kind::Watch | Kind::WatchLatency | Kind::LeaseExpiry | Kind::Mirror);
+        assert_eq!(outcome.events.is_some(), has_watchers, "{context}");
+        if let Some(events) = outcome.events {
+            let counted = events.counted.expect("metrics are readable");
+            let difference = counted.abs_diff(events.received) as f64 / events.received as f64;
+            assert!(difference <= 0.001, "{events:?}: {context}");
         }
         if kind == Kind::Watch || kind == Kind::WatchLatency {
             let events = &outcome.operations[1];
@@ -57,7 +101,8 @@ async fn every_kind_of_load_is_counted_as_the_members_count_it(version: EtcdVers
             assert!(median < Duration::from_secs(10), "{median:?}");
         }
         assert_eq!(keys_left(&cluster).await, 0, "{context}");
-        assert!(outcome.remarks.is_empty(), "{:?}", outcome.remarks);
+        // A replay says what was not recorded.
+        assert_eq!(outcome.remarks.is_empty(), kind != Kind::Mirror, "{:?}", outcome.remarks);
     }
 
     // An open loop, at a rate, on the leader alone.

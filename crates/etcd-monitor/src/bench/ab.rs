@@ -5,11 +5,12 @@ use std::io::Write;
 use ::bench::Outcome;
 use ::bench::outcome::Ended;
 use jiff::Timestamp;
+use model::config_error::ConfigError;
 
 use super::error::Error;
 use super::load::Manner;
 use super::{compare, load, reach, store, with_runtime};
-use crate::cli::bench::{AbFlags, LoadFlags};
+use crate::cli::bench::{AbFlags, LoadFlags, Output};
 use crate::config::Environment;
 use crate::error::Error as ProgramError;
 
@@ -20,6 +21,11 @@ pub(super) fn run(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<(), ProgramError> {
+    if !matches!(flags.load.form.output, Output::Text | Output::Json) {
+        let message =
+            "a comparison is told as text or json; `bench show` has other forms of each run";
+        return Err(Error::Flags(vec![ConfigError::new("--output", message)]).into());
+    }
     let sides = [flags.load.clone(), other(flags)];
     let specs = [load::spec(flags.kind, &sides[0])?, load::spec(flags.kind, &sides[1])?];
     let store = store(&flags.load.place, environment)?;
@@ -28,7 +34,7 @@ pub(super) fn run(
     let is_partial = with_runtime(async |interrupt| {
         let (quiet, force) = (flags.load.quiet, flags.load.force);
         for (number, side) in order(flags.pairs).enumerate() {
-            let (client, endpoints) = reach(&sides[side].cluster, environment, now).await?;
+            let reached = reach(&sides[side].cluster, environment, now).await?;
             let spec = specs[side].clone();
             let stop = interrupt.clone();
             // What is about to happen is told in full when a side comes first.
@@ -41,7 +47,7 @@ pub(super) fn run(
             let is_known = !names[side].is_empty();
             let heading = is_known.then_some(heading.as_str());
             let manner = Manner { is_quiet: quiet, heading };
-            let made = load::once(spec, client, &endpoints, force, manner, now, stop).await;
+            let made = load::once(spec, reached, force, manner, now, stop).await;
             let has_both = names.iter().all(|of_side| !of_side.is_empty());
             let mut outcome: Outcome = match made {
                 Err(_) if interrupt.is_cancelled() && has_both => return Ok(true),
@@ -59,9 +65,15 @@ pub(super) fn run(
         }
         Ok(false)
     })?;
-    let compared = compare(&store, &names[0], &names[1], out);
+    let is_json = flags.load.form.output == Output::Json;
+    let compared = compare(&store, &names[0], &names[1], is_json, out);
     if is_partial {
-        super::write(out, "PARTIAL: interrupted before all runs were made\n")?;
+        let told = "PARTIAL: interrupted before all runs were made";
+        if is_json {
+            crate::say(told);
+        } else {
+            super::write(out, &format!("{told}\n"))?;
+        }
         return Err(Error::Interrupted.into());
     }
     Ok(compared?)

@@ -38,17 +38,16 @@ pub(super) fn run(
         Grid::new(vec![Align::Right, Align::Right, Align::Right, Align::Right, Align::Left]);
     grid.add(["RATE", "REACHED", "P99", "FAILED", ""].map(str::to_owned));
     let (tries, is_partial) = with_runtime(async |interrupt| {
-        let (client, endpoints) = reach(&load_flags.cluster, environment, now).await?;
+        let reached = reach(&load_flags.cluster, environment, now).await?;
         let mut tries = Vec::new();
         while let Some(rate) = search.next_rate() {
             let spec = at_rate(&spec, rate);
             let (force, quiet) = (load_flags.force, load_flags.quiet);
-            let client = client.clone();
+            let reached = reached.clone();
             let heading = format!("try {}: {rate:.0}/s", tries.len() + 1);
             let heading = (!tries.is_empty()).then_some(heading.as_str());
             let manner = Manner { is_quiet: quiet, heading };
-            let made =
-                load::once(spec, client, &endpoints, force, manner, now, interrupt.clone()).await;
+            let made = load::once(spec, reached, force, manner, now, interrupt.clone()).await;
             let outcome = match made {
                 // What was found before is not lost by it.
                 Err(_) | Ok(Outcome { ended: Ended::Interrupted, .. })

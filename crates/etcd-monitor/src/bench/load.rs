@@ -6,10 +6,10 @@ use ::bench::arrivals::{Profile, Spacing};
 use ::bench::objectives::Objectives;
 use ::bench::spec::{Content, Distribution, Kind, Length, Pace, Spec};
 use ::bench::{Outcome, Run};
-use etcd::{ClientConfig, Endpoint};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::Reached;
 use super::error::Error;
 use super::live::Live;
 use crate::cli::bench::{self as flags, LoadFlags};
@@ -112,18 +112,20 @@ pub(super) struct Manner<'a> {
 /// Announces a run, makes it, and shows how it goes.
 pub(super) async fn once(
     spec: Spec,
-    client: ClientConfig,
-    endpoints: &[Endpoint],
+    reached: Reached,
     force: bool,
     manner: Manner<'_>,
     now: Timestamp,
     interrupt: CancellationToken,
 ) -> Result<Outcome, ProgramError> {
-    let run = Run::check(spec, client, endpoints, force).await.map_err(Error::from)?;
+    let Reached { client, endpoints, name } = reached;
+    let run = Run::check(spec, client, &endpoints, force).await.map_err(Error::from)?;
     let mut live = Live::new(manner.is_quiet);
     live.say(&manner.heading.map_or_else(|| run.announcement(), str::to_owned));
     let program = format!("etcd-monitor {}", *VERSION);
-    let outcome = run.make(now, &program, &interrupt, &mut |progress| live.show(progress)).await;
+    let made = run.make(now, &program, &interrupt, &mut |progress| live.show(progress)).await;
     live.end();
-    Ok(outcome.map_err(Error::from)?)
+    let mut outcome = made.map_err(Error::from)?;
+    outcome.cluster = name;
+    Ok(outcome)
 }

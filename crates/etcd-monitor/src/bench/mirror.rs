@@ -1,5 +1,6 @@
 //! `bench record` and `bench replay`: what clients do to one cluster, done to another.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use ::bench::arrivals::Profile;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use model::config_error::ConfigError;
 
 use super::error::Error;
-use super::{load, measure, reach, with_runtime, write};
+use super::{Reached, load, measure, reach, with_runtime, write};
 use crate::cli::bench::{RecordFlags, ReplayFlags};
 use crate::config::Environment;
 use crate::error::Error as ProgramError;
@@ -30,7 +31,7 @@ pub(super) fn record(
     let unwritable = |source| Error::Write { path: flags.file.clone(), source };
     let mut file = std::fs::File::create(&flags.file).map_err(unwritable)?;
     let pattern = with_runtime(async |interrupt| {
-        let (client, endpoints) = reach(&flags.cluster, environment, now).await?;
+        let Reached { client, endpoints, .. } = reach(&flags.cluster, environment, now).await?;
         crate::say(&format!(
             "recording for {:?}; Ctrl-C ends it and keeps what there is",
             flags.time
@@ -69,8 +70,21 @@ fn told(pattern: &Pattern) -> String {
         pattern.keys_per_read,
         pattern.max_value_bytes()
     );
+    match pattern.watchers {
+        Some(watchers) => {
+            let _ = writeln!(
+                text,
+                "{} watchers, {:.1} events for each change",
+                watchers.count, watchers.events_per_change
+            );
+        }
+        None => text += "how many watch is not known: no member's metrics could be read\n",
+    }
     for remark in &pattern.remarks {
         text.extend(["note: ", remark, "\n"]);
+    }
+    for unknown in pattern.unknown() {
+        text.extend(["note: in a replay: ", &unknown, "\n"]);
     }
     text
 }

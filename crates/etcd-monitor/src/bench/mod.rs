@@ -78,7 +78,7 @@ pub fn run(
         }
         BenchCommand::Compare { before, after, place } => {
             let store = store(&place, environment)?;
-            return Ok(compare(&store, &before, &after, out)?);
+            return Ok(compare(&store, &before, &after, false, out)?);
         }
         BenchCommand::Trend(flags) => {
             let store = store(&flags.place, environment)?;
@@ -122,9 +122,9 @@ pub fn run_seed(
     where_to.prepare().map_err(Error::from)?;
     let cluster = WhichCluster { config: cli.run.config, only: None, flags: cli.run.cluster };
     let outcome = with_runtime(async |interrupt| {
-        let (client, endpoints) = reach(&cluster, environment, now).await?;
+        let reached = reach(&cluster, environment, now).await?;
         let manner = Manner { is_quiet: false, heading: None };
-        load::once(spec, client, &endpoints, false, manner, now, interrupt).await
+        load::once(spec, reached, false, manner, now, interrupt).await
     })?;
     finish(outcome, &where_to, &Form::default(), None, out)
 }
@@ -147,9 +147,9 @@ fn measure(
     let where_to = store(&flags.place, environment)?;
     where_to.prepare().map_err(Error::from)?;
     let outcome = with_runtime(async |interrupt| {
-        let (client, endpoints) = reach(&flags.cluster, environment, now).await?;
+        let reached = reach(&flags.cluster, environment, now).await?;
         let manner = Manner { is_quiet: flags.quiet, heading: None };
-        load::once(spec, client, &endpoints, flags.force, manner, now, interrupt).await
+        load::once(spec, reached, flags.force, manner, now, interrupt).await
     })?;
     finish(outcome, &where_to, &flags.form, objectives.as_ref(), out)
 }
@@ -205,12 +205,21 @@ async fn signalled() -> bool {
     tokio::signal::ctrl_c().await.is_ok()
 }
 
+/// The cluster that is meant.
+#[derive(Clone)]
+struct Reached {
+    client: ClientConfig,
+    endpoints: Vec<Endpoint>,
+    /// Its name in the configuration, or by `--cluster-name`.
+    name: Option<String>,
+}
+
 /// How to reach the cluster that is meant.
 async fn reach(
     cluster: &WhichCluster,
     environment: &dyn Environment,
     now: Timestamp,
-) -> Result<(ClientConfig, Vec<Endpoint>), ProgramError> {
+) -> Result<Reached, ProgramError> {
     let (config, flags) = (cluster.config.clone(), cluster.flags.clone());
     let run = RunFlags { config, cluster: flags, ..RunFlags::default() };
     let mut clusters = compose(&run, environment, now)?.clusters;
@@ -224,7 +233,9 @@ async fn reach(
         let is_tls = cluster.tls.is_some();
         endpoints = etcd::dns::discover(domain, is_tls).await.map_err(Error::from)?;
     }
-    Ok((cluster.client(), endpoints))
+    let is_named = run.config.is_some() || run.cluster.cluster_name.is_some();
+    let name = is_named.then(|| cluster.name.clone());
+    Ok(Reached { client: cluster.client(), endpoints, name })
 }
 
 fn store(place: &Place, environment: &dyn Environment) -> Result<Store, Error> {
@@ -312,13 +323,19 @@ fn compare(
     store: &Store,
     before: &[String],
     after: &[String],
+    is_json: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let read = |names: &[String]| -> Result<Vec<Outcome>, ::bench::Error> {
         names.iter().map(|name| store.read(name)).collect()
     };
     let comparison = Comparison::of(&read(before)?, &read(after)?);
-    write(out, &compared::render(&comparison))?;
+    let told = if is_json {
+        serde_json::to_string_pretty(&comparison).unwrap_or_default() + "\n"
+    } else {
+        compared::render(&comparison)
+    };
+    write(out, &told)?;
     if comparison.is_worse() {
         return Err(Error::Unwell("the second side is worse"));
     }
@@ -343,7 +360,7 @@ fn baseline(
         BaselineCommand::Check { name, runs, place } => {
             let store = store(&place, environment)?;
             let before = store.baselines()?.remove(&name).ok_or(Error::NoBaseline(name))?;
-            compare(&store, &before, &runs, out)
+            compare(&store, &before, &runs, false, out)
         }
     }
 }
@@ -356,7 +373,7 @@ fn clean(
     out: &mut dyn Write,
 ) -> Result<(), ProgramError> {
     let (removed, others) = with_runtime(async |_| {
-        let (client, endpoints) = reach(cluster, environment, now).await?;
+        let Reached { client, endpoints, .. } = reach(cluster, environment, now).await?;
         Ok(::bench::clean(client, endpoints, prefix).await.map_err(Error::from)?)
     })?;
     let mut text = format!("{removed} keys under {prefix:?} removed\n");

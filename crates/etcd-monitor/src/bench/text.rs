@@ -73,6 +73,11 @@ pub(super) fn render(outcome: &Outcome) -> String {
     text
 }
 
+/// What the cluster is called, or else its ID.
+fn cluster(outcome: &Outcome) -> Option<&str> {
+    outcome.cluster.as_deref().or(outcome.cluster_id.as_deref())
+}
+
 fn headline(outcome: &Outcome) -> String {
     let spec = &outcome.spec;
     let pace = match &spec.pace {
@@ -81,9 +86,11 @@ fn headline(outcome: &Outcome) -> String {
             format!("{}/s, open loop", profile.told())
         }
     };
+    let of = cluster(outcome).map(|cluster| format!(" of {cluster}"));
     format!(
-        "{}, {pace}, {:.1} s, values of {} B: {:.1} operations/s",
+        "{}{}, {pace}, {:.1} s, values of {} B: {:.1} operations/s",
         spec.kind.as_str(),
+        of.unwrap_or_default(),
         outcome.seconds,
         spec.value_bytes,
         outcome.throughput
@@ -184,6 +191,14 @@ fn generator(text: &mut String, outcome: &Outcome) {
         let counted = calls.counted.map_or("unknown, no metrics".to_owned(), |n| n.to_string());
         let _ = writeln!(text, "{method}: sent {}, counted by the members {counted}", calls.sent);
     }
+    if let Some(events) = outcome.events {
+        let counted = events.counted.map_or("unknown, no metrics".to_owned(), |n| n.to_string());
+        let _ = writeln!(
+            text,
+            "Events of watches: received {}, sent by the members {counted}",
+            events.received
+        );
+    }
     let generator = &outcome.generator;
     let done: u64 = outcome.primary().map(|operation| operation.succeeded).sum();
     let micros = generator.cpu_seconds * 1e6 / done.max(1) as f64;
@@ -224,8 +239,10 @@ pub(super) fn list(outcomes: &[Outcome]) -> String {
         return "no results\n".to_owned();
     }
     let mut grid =
-        Grid::new([vec![Align::Left], vec![Align::Right; 4], vec![Align::Left]].concat());
-    grid.add(["RESULT", "EACH SECOND", "P50", "P99", "FAILED", "ENDED"].map(str::to_owned));
+        Grid::new([vec![Align::Left; 2], vec![Align::Right; 4], vec![Align::Left]].concat());
+    grid.add(
+        ["RESULT", "CLUSTER", "EACH SECOND", "P50", "P99", "FAILED", "ENDED"].map(str::to_owned),
+    );
     for outcome in outcomes {
         let latencies = outcome.latencies();
         let ended = match &outcome.ended {
@@ -235,6 +252,7 @@ pub(super) fn list(outcomes: &[Outcome]) -> String {
         };
         grid.add([
             outcome.id.clone(),
+            cluster(outcome).unwrap_or("–").to_owned(),
             format!("{:.1}", outcome.throughput),
             told(&latencies, 0.5),
             told(&latencies, 0.99),

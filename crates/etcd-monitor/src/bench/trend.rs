@@ -28,7 +28,9 @@ pub(super) fn run(flags: &TrendFlags, store: Store, out: &mut dyn Write) -> Resu
     }
     let baselines = index.store().baselines()?;
     let is_wanted = |run: &&Arc<Summary>| {
-        let is_of_cluster = flags.cluster.is_none() || run.cluster == flags.cluster;
+        let is_of_cluster = flags.cluster.is_none()
+            || run.cluster == flags.cluster
+            || run.cluster_id == flags.cluster;
         is_of_cluster && flags.kind.is_none_or(|kind| run.kind == kind)
     };
     let mut series: BTreeMap<&str, Vec<&Arc<Summary>>> = BTreeMap::new();
@@ -37,7 +39,10 @@ pub(super) fn run(flags: &TrendFlags, store: Store, out: &mut dyn Write) -> Resu
     }
     let mut told: Vec<Told> = Vec::new();
     for of_series in series.into_values() {
-        let name = of_series.iter().rev().find_map(|run| run.cluster.clone());
+        // Runs of one cluster, some of which were not told its name.
+        let newest = || of_series.iter().rev();
+        let name = newest().find_map(|run| run.cluster.clone());
+        let name = name.or_else(|| newest().find_map(|run| run.cluster_id.clone()));
         let baseline: Vec<Arc<Summary>> = name
             .as_ref()
             .and_then(|name| baselines.get(name))

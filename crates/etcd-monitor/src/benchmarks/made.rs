@@ -60,7 +60,7 @@ pub(super) async fn make(
     let run = match checked.await {
         Ok(run) => run,
         Err(error) => {
-            let _ = begun.send(Err(reason(&error)));
+            let _ = begun.send(Err(error.line()));
             return Err(error);
         }
     };
@@ -71,22 +71,6 @@ pub(super) async fn make(
     outcome.cluster = Some(cluster);
     outcome.origin = origin;
     Ok(outcome)
-}
-
-/// Why a run is not made, in one line.
-pub(super) fn reason(error: &Error) -> String {
-    match error {
-        Error::Unsafe(reasons) => reasons.join("; "),
-        other => {
-            let mut text = other.to_string();
-            let mut source = std::error::Error::source(other);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            text
-        }
-    }
 }
 
 /// Says in a result that the monitor ended it, and why.

@@ -63,7 +63,21 @@ struct Current {
 struct Failure {
     at: Instant,
     reason: String,
-    count: u32,
+    /// Whether it was keys of a benchmark that were in the way.
+    is_of_leftovers: bool,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let is_of_leftovers = error.is_of_leftovers();
+        Self { at: Instant::now(), reason: error.line(), is_of_leftovers }
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(reason: &str) -> Self {
+        Self { at: Instant::now(), reason: reason.to_owned(), is_of_leftovers: false }
+    }
 }
 
 impl Service {
@@ -242,9 +256,7 @@ impl Service {
         let name = cluster.name();
         let (client, endpoints) = made::reach(cluster);
         // What is in the way for the second time is of a run that could not end.
-        let clean = self.failures.get(&name).is_some_and(|failure| {
-            failure.count > 0 && failure.reason.contains("keys of another benchmark")
-        });
+        let clean = self.failures.get(&name).is_some_and(|failure| failure.is_of_leftovers);
         let order = Order {
             cluster: name.clone(),
             client,
@@ -293,24 +305,23 @@ impl Service {
                         info!(%cluster, path = %path.display(), ?ended, "benchmark ended");
                         self.failures.remove(&cluster);
                     }
-                    Ok(Some(Err(error))) => self.failed(cluster, made::reason(&error)),
-                    Ok(None) | Err(_) => self.failed(cluster, "it cannot be kept".to_owned()),
+                    Ok(Some(Err(error))) => self.failed(cluster, (&error).into()),
+                    Ok(None) | Err(_) => self.failed(cluster, "it cannot be kept".into()),
                 }
                 self.read().await;
                 self.tell(&self.fleet.clusters());
             }
             Err(why) if current.origin == Origin::Schedule => self.failed(cluster, why),
-            Err(why) => info!(%cluster, why, "benchmark was not made"),
+            Err(why) => info!(%cluster, why = why.reason, "benchmark was not made"),
         }
     }
 
-    fn failed(&mut self, cluster: String, reason: String) {
+    fn failed(&mut self, cluster: String, failure: Failure) {
         let before = self.failures.get(&cluster);
-        if before.is_none_or(|before| before.reason != reason) {
-            warn!(%cluster, %reason, "benchmark cannot be made");
+        if before.is_none_or(|before| before.reason != failure.reason) {
+            warn!(%cluster, reason = %failure.reason, "benchmark cannot be made");
         }
-        let count = before.map_or(0, |before| before.count) + 1;
-        self.failures.insert(cluster, Failure { at: Instant::now(), reason, count });
+        self.failures.insert(cluster, failure);
     }
 
     /// Tells the judges what is worse, where that is another than before or they were not told.
@@ -358,7 +369,7 @@ impl Config {
 /// A run that is over.
 struct Ended {
     current: Current,
-    result: Result<Outcome, String>,
+    result: Result<Outcome, Failure>,
 }
 
 /// Waits until the run under way is over; for ever where there is none.
@@ -366,8 +377,8 @@ async fn ended(current: &mut Option<Current>) -> Ended {
     let Some(running) = current.as_mut() else { return std::future::pending().await };
     let joined = (&mut running.task).await;
     let result = match joined {
-        Ok(made) => made.map_err(|error| made::reason(&error)),
-        Err(_) => Err("an error in the monitor itself; its log has more".to_owned()),
+        Ok(made) => made.map_err(|error| (&error).into()),
+        Err(_) => Err("an error in the monitor itself; its log has more".into()),
     };
     match current.take() {
         Some(current) => Ended { current, result },

@@ -98,7 +98,7 @@ pub enum BenchCommand {
 /// Which runs, and how they are told.
 #[derive(Debug, Clone, Args)]
 pub struct TrendFlags {
-    /// Only those of the cluster of this name
+    /// Only those of the cluster of this name, or ID
     pub cluster: Option<String>,
     /// Only this kind of load: put, get, mixed and so on
     #[arg(long, value_parser = kind)]
