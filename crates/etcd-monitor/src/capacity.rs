@@ -1,4 +1,5 @@
-//! `etcd-monitor capacity`: how long the space of clusters lasts, as a running monitor tells it.
+//! `etcd-monitor capacity`: how long the space of clusters lasts and which keys take it, as a running
+//! monitor tells it.
 
 use jiff::tz::TimeZone;
 use promql::Unit;
@@ -16,6 +17,30 @@ use crate::rest::{self, Api};
 struct Capacity {
     cluster: String,
     members: Vec<OfMember>,
+    keys: Option<Keys>,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    scanned_at: Option<String>,
+    prefixes: Vec<OfPrefix>,
+    why: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OfPrefix {
+    prefix: String,
+    keys: u64,
+    bytes: Option<f64>,
+    keys_growth: Option<Daily>,
+    bytes_growth: Option<Daily>,
+    why: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Daily {
+    per_day: f64,
+    has_trend: bool,
 }
 
 #[derive(Deserialize)]
@@ -87,7 +112,48 @@ fn table(clusters: &[Capacity]) -> String {
             grid.add(row(&cluster.cluster, member));
         }
     }
-    grid.lines().join("\n") + "\n"
+    let keys = clusters.iter().filter_map(|of| Some((&*of.cluster, of.keys.as_ref()?)));
+    grid.lines().join("\n")
+        + "\n"
+        + &keys.map(|(cluster, keys)| by_prefix(cluster, keys)).collect::<String>()
+}
+
+/// The keys of a cluster, or why nothing is known of them.
+fn by_prefix(cluster: &str, keys: &Keys) -> String {
+    use Align::{Left, Right};
+    let mut text = match &keys.scanned_at {
+        Some(at) => format!("\nKeys of {cluster}, counted at {at}\n"),
+        None => format!("\nKeys of {cluster}\n"),
+    };
+    text.extend(keys.why.iter().map(|why| format!("{why}\n")));
+    if keys.prefixes.is_empty() {
+        return text;
+    }
+    let mut grid = Grid::new(vec![Left, Right, Right, Right, Right]);
+    grid.add(["PREFIX", "KEYS", "BYTES", "KEYS/DAY", "BYTES/DAY"].map(str::to_owned));
+    for of in &keys.prefixes {
+        let shown = |value, unit| humane(value, unit, &TimeZone::UTC);
+        let growth = |growth: &Option<Daily>, unit| match growth {
+            None => "-".to_owned(),
+            Some(growth) if !growth.has_trend => "no trend".to_owned(),
+            Some(growth) => {
+                let sign = if growth.per_day > 0.0 { "+" } else { "" };
+                format!("{sign}{}", shown(growth.per_day.round(), unit))
+            }
+        };
+        grid.add([
+            if of.prefix.is_empty() { "(all)" } else { &of.prefix }.to_owned(),
+            of.keys.to_string(),
+            of.bytes.map_or_else(|| "-".to_owned(), |bytes| shown(bytes, Some(Unit::Bytes))),
+            growth(&of.keys_growth, None),
+            growth(&of.bytes_growth, Some(Unit::Bytes)),
+        ]);
+    }
+    text += &(grid.lines().join("\n") + "\n");
+    let whys = keys.prefixes.iter().filter_map(|of| of.why.as_deref());
+    let whys: std::collections::BTreeSet<&str> = whys.collect();
+    text.extend(whys.iter().map(|why| format!("- : {why}\n")));
+    text
 }
 
 fn row(cluster: &str, member: &OfMember) -> [String; 8] {
@@ -122,6 +188,23 @@ fn row(cluster: &str, member: &OfMember) -> [String; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prefixes_are_told_with_their_growth_or_why_there_is_none() {
+        let json = r#"{"cluster":"prod","members":[],"keys":{"is_scheduled":true,"why":null,
+            "scanned_at":"2026-01-01T00:00:00.000Z","prefixes":[
+            {"prefix":"","keys":120000,"bytes":15728640,"why":null,
+             "keys_growth":{"per_day":1440.2,"has_trend":true},
+             "bytes_growth":{"per_day":2097152.0,"has_trend":true}},
+            {"prefix":"/registry/events/","keys":90000,"bytes":null,"why":null,
+             "keys_growth":{"per_day":-3.0,"has_trend":false},"bytes_growth":null},
+            {"prefix":"/registry/new/","keys":9000,"bytes":1,"keys_growth":null,
+             "bytes_growth":null,"why":"a trend takes 6 scans of a week at least"}]}}"#;
+        let none = r#"{"cluster":"test","members":[],"keys":{"is_scheduled":false,"scanned_at":null,
+            "prefixes":[],"why":"no scan is made: set key_scan.enabled to true for this cluster"}}"#;
+        let clusters = [json, none].map(|json| serde_json::from_str(json).unwrap());
+        insta::assert_snapshot!(table(&clusters));
+    }
 
     #[test]
     fn a_table_says_when_it_is_full_or_why_nobody_can_tell() {

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd::{Connector, Endpoint};
+use etcd::{Connector, Endpoint, Member};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use crate::config::ClusterConfig;
 use crate::consistency::schedule::Checks;
 use crate::discovery::{self, Found};
 use crate::judge::{Brief, Judge};
+use crate::keyspace::schedule::ScanSchedule;
 use crate::probe::{Prober, Question, Reply};
 use crate::record::Record;
 use crate::scrape::Scraper;
@@ -43,6 +44,10 @@ const EAGER_FOR: Duration = Duration::from_secs(20);
 /// A target's first scrape waits so long for the member's name, which the first sweep tells: what
 /// is scraped without it would be a series of its own.
 const NAME_WITHIN: Duration = Duration::from_secs(3);
+
+/// The keys are counted for the first time within this time, so that a monitor that is started again
+/// leaves no gap of a whole interval.
+const FIRST_SCAN_WITHIN: Duration = Duration::from_mins(10);
 
 /// Watches one cluster until `stop`.
 pub(crate) struct Watch {
@@ -68,6 +73,7 @@ pub(crate) struct Watch {
     undecided: BTreeSet<String>,
     discovered: Option<mpsc::Receiver<Found>>,
     checks: Checks,
+    scans: ScanSchedule,
 }
 
 struct OpenSweep {
@@ -132,6 +138,11 @@ impl Watch {
                 phase((&config.name, "consistency"), config.consistency.interval),
                 &record,
             ),
+            scans: ScanSchedule::new(
+                &config.key_scan,
+                phase((&config.name, "keys"), config.key_scan.interval.min(FIRST_SCAN_WITHIN)),
+                &record,
+            ),
             period: config.intervals.health,
             begun: Instant::now(),
             next: Instant::now(),
@@ -156,6 +167,7 @@ impl Watch {
             let close_by = self.open.as_ref().map(|open| open.close_by);
             let next_scrape = self.next_scrape();
             let next_check = self.checks.due();
+            let next_scan = self.scans.due();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.judge,
@@ -175,6 +187,8 @@ impl Watch {
                 () = until(next_scrape) => self.scrape_due(),
                 Some(check) = self.checks.ended() => self.checks.finish(&self.record, check),
                 () = until(next_check) => self.begin_check(),
+                Some(keys) = self.scans.ended() => self.scans.finish(&self.record, keys),
+                () = until(next_scan) => self.scans.begin(&self.record, &self.connections()),
                 () = self.record.check_wanted() => self.begin_check(),
             }
             if self.open.as_ref().is_some_and(|open| open.pending == 0) {
@@ -310,9 +324,12 @@ impl Watch {
 
     /// Has the members' data compared, unless that is under way or must not be.
     fn begin_check(&mut self) {
-        let connections =
-            self.targets.iter().map(|(at, target)| (at.clone(), target.member.clone())).collect();
+        let connections = self.connections();
         self.checks.begin(&self.record, &connections, self.config.timeouts.request);
+    }
+
+    fn connections(&self) -> BTreeMap<Endpoint, Member> {
+        self.targets.iter().map(|(at, target)| (at.clone(), target.member.clone())).collect()
     }
 
     /// Has the metrics of members whose names are known by now read for the first time.

@@ -6,9 +6,12 @@
 //! whole of one database (0.8 s for each GB measured), and the leader is the one that everybody waits
 //! for. It is hashed all the same, since a check that leaves a member out cannot find it wrong.
 //!
+//! When hashes differ, [`audit`] reads the keys of all members side by side and names those that do.
+//!
 //! [`compare`] says what hashes amount to, [`protocol`] which step comes next; both are pure.
 //! `run` does the steps, `schedule` says when.
 
+pub mod audit;
 pub mod compare;
 pub mod protocol;
 pub(crate) mod run;
@@ -22,6 +25,7 @@ use model::finding::{FindingKind, MemberRef};
 use model::health::{Health, Role};
 use model::id::MemberId;
 
+use self::audit::Audit;
 use crate::record::MemberMetrics;
 use crate::view::{ClusterView, MemberView};
 
@@ -61,6 +65,8 @@ pub struct Check {
     pub hashes: Vec<MemberHash>,
     /// What came of it.
     pub outcome: Outcome,
+    /// Which keys differ, where data do.
+    pub audit: Option<Audit>,
 }
 
 /// The hash of one member's data.
@@ -106,7 +112,7 @@ impl Check {
     /// A check that did not begin.
     pub fn not_begun(now: Timestamp, why: impl Into<String>) -> Self {
         let outcome = Outcome::Unknown(why.into());
-        Self { started_at: now, ended_at: now, hashes: Vec::new(), outcome }
+        Self { started_at: now, ended_at: now, hashes: Vec::new(), outcome, audit: None }
     }
 }
 
@@ -153,11 +159,10 @@ pub fn obstacle(
     if subjects(view).count() < 2 {
         return Some("there is one member: nothing to compare it with".to_owned());
     }
+    if let Some(why) = unwell(view) {
+        return Some(why);
+    }
     for member in subjects(view) {
-        if member.health != Health::Healthy {
-            let why = member.reasons.first().map_or("not asked yet", String::as_str);
-            return Some(format!("{} is not well: {why}", member.name));
-        }
         let size = member.status.as_ref().map_or(0, |status| status.db_size_bytes);
         if size > max_db_size_bytes {
             return Some(format!(
@@ -168,6 +173,18 @@ pub fn obstacle(
             ));
         }
     }
+    pressure(view, metrics)
+}
+
+/// Which member is not well, and why.
+pub(crate) fn unwell(view: &ClusterView) -> Option<String> {
+    let sick = subjects(view).find(|member| member.health != Health::Healthy)?;
+    let why = sick.reasons.first().map_or("not asked yet", String::as_str);
+    Some(format!("{} is not well: {why}", sick.name))
+}
+
+/// What else the cluster has to do or to suffer.
+pub(crate) fn pressure(view: &ClusterView, metrics: &[MemberMetrics]) -> Option<String> {
     if view.quorum.has_quorum != Some(true) {
         return Some("the cluster has no quorum".to_owned());
     }

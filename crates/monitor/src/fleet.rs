@@ -26,6 +26,7 @@ use crate::detect::Condition;
 use crate::event_log::EventLog;
 use crate::findings;
 use crate::judge::Judge;
+use crate::keyspace::Scans;
 use crate::latency::{Probe, ProbeHistogram};
 use crate::own::{self, Own};
 use crate::record::{MemberLatencies, MemberMetrics, Record};
@@ -434,6 +435,11 @@ impl ClusterHandle {
     /// more: give it a deadline.
     pub async fn check_consistency(&self) -> Arc<Consistency> {
         self.record.check_consistency().await
+    }
+
+    /// What the scans of its keys brought.
+    pub fn key_scans(&self) -> Arc<Scans> {
+        self.record.key_scans()
     }
 
     /// What its benchmarks came to; `None` until somebody told.

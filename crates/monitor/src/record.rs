@@ -21,6 +21,7 @@ use crate::config::ClusterConfig;
 use crate::consistency::Consistency;
 use crate::event_log::EventLog;
 use crate::judge::Verdict;
+use crate::keyspace::Scans;
 use crate::latency::{Latencies, LatencySummary, Outcome, Probe, ProbeHistogram, WINDOWS};
 use crate::leader;
 use crate::membership;
@@ -47,6 +48,7 @@ pub(crate) struct Record {
     swept: watch::Sender<u64>,
     consistency: watch::Sender<Arc<Consistency>>,
     benchmark: ArcSwapOption<Benchmark>,
+    key_scans: ArcSwap<Scans>,
     /// Somebody wants the members' data compared now.
     check_wanted: Notify,
 }
@@ -124,6 +126,7 @@ impl Record {
             swept: watch::channel(0).0,
             consistency: watch::channel(known).0,
             benchmark: ArcSwapOption::empty(),
+            key_scans: ArcSwap::default(),
             check_wanted: Notify::new(),
         }
     }
@@ -198,6 +201,17 @@ impl Record {
 
     pub(crate) fn set_benchmark(&self, known: Benchmark) {
         self.benchmark.store(Some(Arc::new(known)));
+    }
+
+    pub(crate) fn key_scans(&self) -> Arc<Scans> {
+        self.key_scans.load_full()
+    }
+
+    /// Only the cluster's task writes them.
+    pub(crate) fn update_key_scans(&self, change: impl FnOnce(&mut Scans)) {
+        let mut known = (*self.key_scans()).clone();
+        change(&mut known);
+        self.key_scans.store(Arc::new(known));
     }
 
     /// Has the members' data compared as soon as may be, and waits for what comes of it.

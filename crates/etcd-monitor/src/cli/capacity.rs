@@ -35,6 +35,9 @@ The growth of what is in use since the last defragmentation, over a week at most
 slopes between any two samples; the time until the quota at its fastest, likely and slowest. There is
 no time while the band includes no growth.
 
+Where key_scan is enabled for a cluster, also the prefixes that hold many of its keys, and how their
+number and bytes grew in a day, in the same way; `no trend` where the band includes no change.
+
 Examples:
     etcd-monitor capacity
     etcd-monitor capacity prod -o json";

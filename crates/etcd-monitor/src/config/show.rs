@@ -47,6 +47,7 @@ pub struct ShownCluster<'a> {
     thresholds: ShownThresholds,
     write_probe: ShownWriteProbe<'a>,
     consistency: ShownConsistency,
+    key_scan: ShownKeyScan,
     backups: ShownBackups<'a>,
 }
 
@@ -103,6 +104,13 @@ struct ShownConsistency {
     enabled: bool,
     interval: ShownDuration,
     max_db_size_mb: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownKeyScan {
+    enabled: bool,
+    interval: ShownDuration,
+    max_keys: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -325,6 +333,11 @@ impl<'a> From<&'a ClusterConfig> for ShownCluster<'a> {
                 enabled: consistency.enabled,
                 interval: ShownDuration(consistency.interval),
                 max_db_size_mb: consistency.max_db_size_mb,
+            },
+            key_scan: ShownKeyScan {
+                enabled: config.key_scan.enabled,
+                interval: ShownDuration(config.key_scan.interval),
+                max_keys: config.key_scan.max_keys,
             },
             backups: ShownBackups {
                 path: config.backups.path.as_deref(),

@@ -108,6 +108,7 @@ fn of_keys(keys: &Result<KeySpace, String>) -> Value {
             "prefixes": space.prefixes.iter().map(|prefix| json!({
                 "prefix": prefix.name,
                 "keys": prefix.keys,
+                "bytes": prefix.bytes,
             })).collect::<Vec<_>>(),
             "value_bytes": space.sizes,
         }),

@@ -12,6 +12,7 @@ use model::health::Health;
 use model::series::{Labels, METRIC_NAME};
 use monitor::config::Thresholds;
 use monitor::fleet::Fleet;
+use monitor::keyspace::Scans;
 use monitor::own;
 use monitor::view::ClusterView;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use super::backups::Backups;
 /// As often as members are scraped.
 const EVERY: Duration = Duration::from_secs(15);
 
-const DESCRIPTIONS: [(&str, Kind, &str); 19] = [
+const DESCRIPTIONS: [(&str, Kind, &str); 22] = [
     ("etcd_monitor_up", Kind::Gauge, "Whether any member of the cluster answers."),
     (
         "etcd_monitor_has_quorum",
@@ -58,6 +59,21 @@ const DESCRIPTIONS: [(&str, Kind, &str); 19] = [
     ("etcd_monitor_backup_age_seconds", Kind::Gauge, "The age of the newest such snapshot."),
     ("etcd_monitor_backup_size_bytes", Kind::Gauge, "Its size."),
     ("etcd_monitor_backup_max_age_seconds", Kind::Gauge, "backups.max_age, where a path is set."),
+    (
+        "etcd_monitor_key_scan_timestamp_seconds",
+        Kind::Gauge,
+        "When the last scan that counted all keys began, where key_scan is enabled.",
+    ),
+    (
+        "etcd_monitor_prefix_keys",
+        Kind::Gauge,
+        "Keys under a prefix that holds many, as of that scan; of all under the empty one.",
+    ),
+    (
+        "etcd_monitor_prefix_bytes",
+        Kind::Gauge,
+        "What these keys and their values have, about, without earlier revisions.",
+    ),
     ("etcd_monitor_last_sweep_timestamp_seconds", Kind::Gauge, "When the last sweep was judged."),
     (
         "etcd_monitor_member_healthy",
@@ -166,6 +182,7 @@ pub(super) async fn record(store: Tsdb, fleet: Fleet, stop: CancellationToken) {
             let mut samples = of_cluster(&view);
             let config = cluster.config();
             samples.extend(of_thresholds(&config.thresholds));
+            samples.extend(of_keys(&cluster.key_scans()));
             samples.extend(backups.of(&view.name, &config.backups, now));
             let slowest = cluster.slowest_probe().map(|(_, median)| median.as_secs_f64());
             samples.extend(slowest.map(|time| (named("etcd_monitor_slowest_probe_seconds"), time)));
@@ -201,6 +218,23 @@ fn of_thresholds(thresholds: &Thresholds) -> Vec<(Labels, f64)> {
     ];
     let least = thresholds.min_available_nodes.map(|least| least as f64);
     samples.extend(least.map(|least| (named("etcd_monitor_threshold_available_members"), least)));
+    samples
+}
+
+/// What the last scan of the keys counted. One that was cut short tells of no growth: the next may end
+/// elsewhere.
+fn of_keys(scans: &Scans) -> Vec<(Labels, f64)> {
+    let Some(last) = scans.last.as_ref().filter(|last| last.cut_short.is_none()) else {
+        return Vec::new();
+    };
+    let at = last.at.as_millisecond() as f64 / 1_000.0;
+    let mut samples = vec![(named("etcd_monitor_key_scan_timestamp_seconds"), at)];
+    for prefix in std::iter::once(&last.all).chain(&last.prefixes) {
+        let of = |name: &str| Labels::new([(METRIC_NAME, name), ("prefix", prefix.name.as_str())]);
+        samples.push((of("etcd_monitor_prefix_keys"), prefix.keys as f64));
+        let bytes = prefix.bytes.map(|bytes| bytes as f64);
+        samples.extend(bytes.map(|bytes| (of("etcd_monitor_prefix_bytes"), bytes)));
+    }
     samples
 }
 

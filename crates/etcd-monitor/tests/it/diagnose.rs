@@ -103,6 +103,16 @@ async fn a_value_that_one_member_has_otherwise_is_found_and_the_member_named(ver
     let found = &report["clusters"][0]["findings"][0];
     assert_eq!((&found["kind"], &found["member"]["name"]), (&"hash_mismatch".into(), &"m2".into()));
     assert_eq!((outcome.code, &found["severity"]), (1, &"critical".into()));
+    let told: Vec<&str> = found["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|of| of["observed"].as_str())
+        .collect();
+    let named =
+        told.iter().find(|told| told.starts_with("key \"key\": m1, m3: changed at revision "));
+    assert!(named.is_some_and(|named| named.ends_with(", another value")), "{told:?}");
+    assert!(!outcome.report.contains("the value that"), "values are not told");
 }
 
 mod tests {

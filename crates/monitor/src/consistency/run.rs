@@ -1,4 +1,4 @@
-//! Doing the steps of a check against real members.
+//! Doing the steps of a check against real members; when they differ, finding the keys that do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use etcd::{Error, Member};
 use model::clock::Clock;
 
 use super::protocol::{Protocol, Step, Subject};
-use super::{Check, Outcome};
+use super::{Check, Outcome, audit};
 
 /// How long a member may take for its hash: a database of 2 GiB from a cold disk.
 const HASH_WITHIN: Duration = Duration::from_mins(1);
@@ -45,7 +45,16 @@ pub(crate) async fn run(
             },
         };
     };
-    Check { started_at, ended_at: clock.now(), hashes: protocol.into_hashes(), outcome }
+    let hashes = protocol.into_hashes();
+    let audit = match (&outcome, hashes.first()) {
+        (Outcome::Mismatch(_), Some(first)) => {
+            let names = hashes.iter().map(|of| of.member.name.clone());
+            let members: Vec<_> = names.zip(connections).collect();
+            Some(audit::run(&members, first.revision, pressure).await)
+        }
+        _ => None,
+    };
+    Check { started_at, ended_at: clock.now(), hashes, outcome, audit }
 }
 
 async fn revisions(members: &[Member], within: Duration) -> Result<Vec<i64>, Error> {

@@ -7,6 +7,7 @@ use model::severity::Severity;
 
 use super::differing_data::{DEFECTS, save_each};
 use super::{Condition, Window};
+use crate::consistency::audit::Audit;
 use crate::consistency::{Check, Outcome};
 
 /// What the last conclusive check found stands until the next one.
@@ -33,6 +34,7 @@ fn condition(check: &Check, culprit: Option<MemberId>) -> Condition {
             of.hash, of.revision, of.compact_revision, of.version
         ),
     });
+    let evidence = evidence.chain(check.audit.iter().flat_map(|audit| of_keys(check, audit)));
     let (summary, remedy) = if let Some(wrong) = wrong {
         let name = &wrong.member.name;
         let id = wrong.member.id.unwrap_or(MemberId(0));
@@ -75,12 +77,26 @@ fn condition(check: &Check, culprit: Option<MemberId>) -> Condition {
         ])
 }
 
+/// The keys that differ, and how many were compared.
+fn of_keys(check: &Check, audit: &Audit) -> impl Iterator<Item = Evidence> {
+    let evidence = |observed| Evidence {
+        at: check.ended_at,
+        source: format!("Range of each member at revision {}", audit.revision),
+        observed,
+    };
+    let (named, compared) = (audit.differing.len(), audit.compared);
+    let end = audit.cut_short.as_ref().map(|why| format!(", not all: {why}")).unwrap_or_default();
+    let whole = format!("{compared} keys compared, {named} of them differ{end}");
+    audit.differing.iter().map(ToString::to_string).chain([whole]).map(evidence)
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use model::finding::MemberRef;
 
     use super::*;
+    use crate::consistency::audit::DifferingKey;
     use crate::consistency::{Consistency, MemberHash};
     use crate::scene::{Scene, of_kind, open};
 
@@ -99,7 +115,7 @@ mod tests {
             hash,
         };
         let hashes = (1..).zip(hashes).map(hash).collect();
-        Check { started_at: scene.now, ended_at: scene.now, hashes, outcome }
+        Check { started_at: scene.now, ended_at: scene.now, hashes, outcome, audit: None }
     }
 
     #[test]
@@ -121,6 +137,32 @@ mod tests {
         let equal = check(&scene, [1, 1, 1], Outcome::Equal);
         scene.consistency = Some(known.after(equal));
         assert!(of_kind(&scene.sweep(), FindingKind::HashMismatch).is_empty());
+    }
+
+    #[test]
+    fn the_keys_that_differ_are_named_and_how_many_were_compared() {
+        let mut scene = Scene::new(3);
+        let mut found = check(&scene, [1, 1, 2], Outcome::Mismatch(vec![MemberId(3)]));
+        found.audit = Some(Audit {
+            revision: 70,
+            compared: 900,
+            differing: vec![DifferingKey {
+                name: "a/b".into(),
+                groups: vec![(vec!["m1".into(), "m2".into()], Some(7)), (vec!["m3".into()], None)],
+            }],
+            cut_short: Some("it took more than 10 s".into()),
+        });
+        scene.consistency = Some(Consistency::new(Timestamp::UNIX_EPOCH).after(found));
+        let verdict = scene.sweep();
+        let evidence = &of_kind(&verdict, FindingKind::HashMismatch)[0].evidence;
+        let told: Vec<&str> = evidence[3..].iter().map(|of| of.observed.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                r#"key "a/b": m1, m2: changed at revision 7; m3: not there"#,
+                "900 keys compared, 1 of them differ, not all: it took more than 10 s",
+            ]
+        );
     }
 
     #[test]

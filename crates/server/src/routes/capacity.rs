@@ -1,5 +1,7 @@
 //! How long the space of a cluster lasts, from its history.
 
+mod prefixes;
+
 use std::collections::BTreeMap;
 
 use axum::Json;
@@ -43,10 +45,11 @@ pub(super) async fn of_cluster(
             trends.entry(member).or_insert(trend);
         }
     }
+    let keys = prefixes::of(&shared, &handle).await?;
     let view = handle.view();
     let listed = view.members.iter().filter(|member| member.is_listed);
     let members = listed.map(|member| of_member(member, trends.get(&member.name))).collect();
-    Ok(Json(Capacity { cluster, members }))
+    Ok(Json(Capacity { cluster, members, keys }))
 }
 
 /// The trends of all members that have one over a span, by name.

@@ -40,7 +40,7 @@ async fn scanned(watched: &Watched) -> Vec<Condition> {
         ..Budget::default()
     };
     let member = watched.etcd.client_of(watched.etcd.member(0));
-    let found = scan(member, &budget, watched.clock.now()).await.unwrap();
+    let found = scan(member, &budget, watched.clock.now(), || None).await.unwrap();
     assert_eq!((found.counted, &found.cut_short), (found.total, &None));
     found.conditions_of(KEYS as u64)
 }
