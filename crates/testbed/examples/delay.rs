@@ -5,6 +5,7 @@
 //! Threads sleep by the system's own clock here: a runtime's timers tick in milliseconds, which is as
 //! much as the differences that are to be found.
 #![expect(clippy::print_stdout, reason = "scripts read what it prints")]
+#![expect(clippy::disallowed_methods, reason = "it measures by the real clock, without a runtime")]
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -8,6 +8,7 @@
 //! its wait begins then; there are enough threads that one is free. The trace has a line for each
 //! request: when it was due, when it was sent and when its answer was there, in microseconds.
 #![expect(clippy::print_stdout, reason = "scripts read what it prints")]
+#![expect(clippy::disallowed_methods, reason = "it measures by the real clock, without a runtime")]
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -63,6 +63,7 @@ mod tests {
             conflicts: 0,
             points: Vec::new(),
             members: vec![member],
+            events: None,
             calls: std::collections::BTreeMap::new(),
             generator: Generator {
                 threads: 1,
