@@ -113,6 +113,13 @@ query_value() {
     jq --raw-output '.data.result[0].value[1]'
 }
 
+# The latency in ms of the first kind of operation in $1, a result of `bench -o json`, at the quantile $2.
+result_ms() {
+  jq --argjson q "$2" '[.operations[0].latencies[]] | (map(.[1]) | add) as $n
+    | reduce .[] as [$at, $c] ([0, null]; if .[1] then . else [.[0] + $c,
+        (if .[0] + $c >= $n * $q then $at / 1e6 else null end)] end) | .[1]' "$1"
+}
+
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 # Whether the answer for the only cluster tells of three healthy members and a leader.

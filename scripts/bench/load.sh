@@ -86,13 +86,6 @@ freeze() {
   done
 }
 
-# The value in ms of the quantile $1 of what our run measured.
-our_quantile() {
-  jq --argjson q "$1" '[.operations[0].latencies[]] | (map(.[1]) | add) as $n
-    | reduce .[] as [$at, $c] ([0, null]; if .[1] then . else [.[0] + $c,
-        (if .[0] + $c >= $n * $q then $at / 1e6 else null end)] end) | .[1]' "$work/result.json"
-}
-
 # The figure $1 of the prober's last run.
 probed() { sed -n "s/.* $1=\\([0-9.]*\\).*/\\1/p" "$work/probed"; }
 
@@ -141,10 +134,10 @@ freeze &
 started+=("$!")
 beside_prober ours_while_frozen
 truth="$(probed p99_ms)"
-p99="$(our_quantile 0.99)"
+p99="$(result_ms "$work/result.json" 0.99)"
 row "p99 while members stand still, distance from the prober's $truth ms" "$(distance "$p99" "$truth")" 0.1 ""
 row "p95, distance from the prober's $(probed p95_ms) ms" \
-  "$(distance "$(our_quantile 0.95)" "$(probed p95_ms)")" "" ""
+  "$(distance "$(result_ms "$work/result.json" 0.95)" "$(probed p95_ms)")" "" ""
 beside_prober theirs_while_frozen
 touch "$work/thawed"
 theirs="$(sed -n 's/^ *99% in \([0-9.]*\) secs.*/\1/p' "$work/theirs.txt" | awk '{ print $1 * 1e3 }')"

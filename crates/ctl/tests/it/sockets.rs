@@ -93,7 +93,7 @@ async fn sockets_are_endpoints_as_they_are_etcdctls(version: EtcdVersion) {
         (format!("unixs://{path}/plain.sock"), "TLS"),
     ];
     for (endpoint, why) in refusals {
-        let line = format!("get k --endpoints {endpoint} --command-timeout 1s");
+        let line = format!("get k --endpoints {endpoint} --command-timeout 3s");
         let (code, _, stderr) = ours(line).await;
         assert!(code == 1 && stderr.contains(why), "{endpoint}: {code} {stderr}");
     }

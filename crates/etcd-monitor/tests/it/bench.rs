@@ -55,7 +55,9 @@ async fn a_benchmark_is_made_kept_judged_interrupted_and_refused() {
     let seed = ["--run-benchmark", "--benchmark-type=mixed", "--benchmark-ops=500"];
     let seed = run(&[&seed[..], &at].concat()).await;
     assert_eq!(seed.code, 0, "{}{}", seed.out, seed.err);
-    assert!(seed.out.contains("mixed, 10 clients, closed loop"), "{}", seed.out);
+    // It is told by its cluster's ID, since nothing names it.
+    assert!(seed.out.contains("-mixed · mixed of "), "{}", seed.out);
+    assert!(seed.out.contains(", 10 clients, closed loop"), "{}", seed.out);
 
     // Ctrl-C in the middle.
     let mut child = command()

@@ -143,6 +143,9 @@ fn differs(names: &[&str], key: &[u8], of_members: &[Option<&KeyValue>]) -> Opti
             None => groups.push((*kv, vec![(*name).to_owned()])),
         }
     }
+    for (_, group) in &mut groups {
+        group.sort();
+    }
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.len()));
     let groups: Vec<_> =
         groups.into_iter().map(|(kv, group)| (group, kv.map(|kv| kv.mod_revision))).collect();
