@@ -10,7 +10,7 @@ use model::id::MemberId;
 use model::membership::{MembershipChange, MembershipChangeKind};
 
 use crate::picture::{self, QuorumRead};
-use crate::sweep::Sweep;
+use crate::sweep::{MemberSweep, Sweep};
 
 /// Entries kept.
 pub(crate) const HISTORY: usize = 500;
@@ -68,15 +68,20 @@ impl MembershipTracker {
 
 /// The list that the quorum agreed on, in the cluster to which most endpoints belong. Of several in
 /// one sweep, the one of a member that also reads with the quorum (etcd 3.4 answers with the list
-/// that the member has, and one that was removed may have an old one), then the one asked for last.
+/// that the member has, and one that was removed may have an old one), then of those whose leader
+/// most follow (a process with a copy of the data may lead a cluster of itself alone), then the one
+/// asked for last.
 fn agreed_list(sweep: &Sweep) -> Option<&MemberList> {
     let cluster = picture::cluster_id(sweep);
+    let leader = |member: &MemberSweep| member.status.answer().and_then(|status| status.leader);
     let lists = sweep.members.iter().filter_map(|member| {
         let call = member.members.since(sweep.started_at)?;
         let list = call.result.as_ref().ok()?;
         let is_of_ours = cluster.is_none_or(|cluster| list.header.cluster_id == cluster);
         let reads = picture::quorum_read(sweep, member) == QuorumRead::Succeeded;
-        is_of_ours.then_some(((reads, call.sent_at), list))
+        let followers =
+            sweep.members.iter().filter(|other| leader(other) == leader(member)).count();
+        is_of_ours.then_some(((reads, followers, call.sent_at), list))
     });
     lists.max_by_key(|(rank, _)| *rank).map(|(_, list)| list)
 }
@@ -168,7 +173,13 @@ fn updates(before: &MemberInfo, after: &MemberInfo) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use etcd::{Endpoint, Header, Scheme, Status};
+    use model::id::ClusterId;
+
     use super::*;
+    use crate::sweep::{Call, Observed};
 
     fn member(id: u64, name: &str, is_learner: bool) -> MemberInfo {
         MemberInfo {
@@ -198,6 +209,64 @@ mod tests {
         assert_eq!(words(&unstarted, &learner), ["updated b started as b"]);
         assert_eq!(words(&learner, &voter), ["promoted b from learner to voter"]);
         assert_eq!(words(&voter, &base), ["removed b "]);
+    }
+
+    /// A sweep in which each member names this leader and has a list of these members; the last was
+    /// asked last.
+    fn sweep(says: &[(u64, &[u64])]) -> Sweep {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let of = |(index, (leader, ids)): (usize, &(u64, &[u64]))| {
+            let id = index as u64 + 1;
+            let (cluster_id, member_id) = (ClusterId(1), MemberId(id));
+            let header = Header { cluster_id, member_id, revision: 1, raft_term: 3 };
+            let status = Status {
+                header,
+                version: "3.7.0".into(),
+                db_size_bytes: 1,
+                db_size_in_use_bytes: None,
+                leader: Some(MemberId(*leader)),
+                raft_index: 1,
+                raft_term: 3,
+                raft_applied_index: 1,
+                errors: Vec::new(),
+                is_learner: false,
+                storage_version: None,
+                db_size_quota_bytes: None,
+                downgrade: None,
+            };
+            let members = ids.iter().map(|id| member(*id, "m", false)).collect();
+            fn said<T>(sent_at: Timestamp, answer: T) -> Observed<T> {
+                let call = Call { sent_at, took: Duration::ZERO, result: Ok(answer) };
+                Observed { last: Some(Arc::new(call)), waiting: None }
+            }
+            let sent_at = at(10 + id as i64);
+            MemberSweep {
+                status: said(sent_at, status),
+                members: said(sent_at, MemberList { header, members }),
+                linearizable_read: said(sent_at, header),
+                ..MemberSweep::of(Endpoint::parse(&format!("m{id}:2379"), Scheme::Http).unwrap())
+            }
+        };
+        let members = says.iter().enumerate().map(of).collect();
+        Sweep {
+            number: 1,
+            started_at: at(10),
+            closed_at: at(20),
+            members,
+            consistency: None,
+            benchmark: None,
+        }
+    }
+
+    #[test]
+    fn a_copy_that_leads_itself_alone_does_not_change_the_list() {
+        let mut tracker = MembershipTracker::default();
+        let whole: &[u64] = &[1, 2, 3];
+        tracker.observe(&sweep(&[(1, whole), (1, whole), (1, whole)]), Timestamp::UNIX_EPOCH);
+        for says in [[(1, whole), (1, whole), (3, &[3])], [(3, &[3]), (1, whole), (1, whole)]] {
+            assert_eq!(tracker.observe(&sweep(&says), Timestamp::UNIX_EPOCH), []);
+            assert_eq!(tracker.members().len(), 3);
+        }
     }
 
     #[test]
