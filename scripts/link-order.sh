@@ -64,8 +64,10 @@ awk -v few="$few" '
   !($1 in taken) && $1 in window { line[NR] = $1; count[window[$1]]++ }
   END { for (at = 1; at <= NR; at++) if (at in line && count[window[line[at]]] <= few) print line[at] }
 ' "$work/windows" "$work/all" "$work/monitor.run" >"$work/alone"
-# Hashes of crates and the references within a name, which move with them, become wildcards.
+# Hashes of crates, references within a name, which move with them, and at the end the crate in which
+# a generic function happened to be made, become wildcards.
 cat "$work/all" "$work/alone" |
-  sed -E 's/\.(llvm\.)?[0-9]+$/*/; s/Cs[0-9a-zA-Z]+_([0-9])/Cs*_\1/g; s/B[0-9a-zA-Z]*_/B*_/g' |
+  sed -E 's/\.(llvm\.)?[0-9]+$/*/; s/Cs[0-9a-zA-Z]+_([0-9])/Cs*_\1/g; s/B[0-9a-zA-Z]{0,3}_/B*_/g
+    s/(E|[^N][a-z0-9_])(Cs\*_[0-9]+[a-z_0-9]+|B\*_)\*?$/\1*/' |
   awk '!seen[$0]++' >"$order"
 printf '%s: %s functions\n' "$order" "$(wc -l <"$order")"
