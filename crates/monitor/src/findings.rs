@@ -189,7 +189,10 @@ impl FindingBook {
         let mut after = finding(condition, expected(), before.since);
         after.hidden_by = before.hidden_by;
         let was_open = before.opened_at.is_some();
-        if was_open && before.kind == after.kind {
+        if was_open && is_vaguer(&after, before) {
+            // Who it is was plain before, and is so again soon.
+            after = Finding { state: FindingState::Open, ..(**before).clone() };
+        } else if was_open && before.kind == after.kind && !names_another(&after, before) {
             after.opened_at = before.opened_at;
             after.state = FindingState::Open;
             if (after.severity, &after.summary) != (before.severity, &before.summary) {
@@ -278,12 +281,29 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
+/// Whether what one cluster has at most once is said of nobody now, and of a member before.
+fn is_vaguer(after: &Finding, before: &Finding) -> bool {
+    names_another(after, before) && after.member.is_none()
+}
+
+/// Whether what one cluster has at most once is said of another member than before.
+fn names_another(after: &Finding, before: &Finding) -> bool {
+    let id = |finding: &Finding| finding.member.as_ref().map(|member| member.id);
+    is_once(after.kind) && id(after) != id(before)
+}
+
+/// A cluster has it at most once, whichever member is named for it: while it is not plain which of
+/// them is wrong, it goes on all the same.
+fn is_once(kind: FindingKind) -> bool {
+    kind == FindingKind::RevisionDiverged
+}
+
 fn key(kind: FindingKind, member: Option<&MemberRef>, about: &str) -> Key {
     let family = match kind {
         FindingKind::MemberUnreachable => FindingKind::MemberDown,
         other => other,
     };
-    let subject = match member {
+    let subject = match member.filter(|_| !is_once(kind)) {
         None => Subject::Cluster,
         Some(member) => {
             member.id.map_or_else(|| Subject::Endpoint(member.endpoint.clone()), Subject::Member)

@@ -181,6 +181,24 @@ mod tests {
     }
 
     #[test]
+    fn it_goes_on_while_it_is_now_more_now_less_plain_who_it_is() {
+        let mut scene = Scene::new(3);
+        scene.sweeps(3);
+        scene.member(3).status.header.revision += 1;
+        let mut told = Vec::new();
+        for round in 0..21 {
+            // In every third sweep m2 seems to be where m3 is, so that two sweeps name nobody.
+            let apart = i64::from(round % 3 == 0);
+            scene.member(2).status.header.revision += apart;
+            told.push(open(&scene.sweep()).concat());
+            scene.member(2).status.header.revision -= apart;
+        }
+        told.dedup();
+        let last = "revision_diverged m3";
+        assert!(told == ["", last] || told == ["", "revision_diverged", last], "{told:?}");
+    }
+
+    #[test]
     fn a_start_of_the_monitor_tells_nothing_anew() {
         let mut scene = Scene::new(3);
         scene.member(3).status.header.revision += 1;
