@@ -23,6 +23,13 @@ refuses 3 'does not exist' --endpoints a:1 --cacert "$work/none"
 refuses 3 'is not a file' --config "$work"
 
 build_monitor
+# Names that match nothing any more would only be seen by the memory that commands take.
+if [ "$(uname -s)" = Linux ]; then
+  size="$(readelf --section-headers --wide "$monitor" |
+    awk '{ for (at = 1; at < NF; at++) if ($at == ".text.often") print $(at + 4) }')"
+  [ "$((16#${size:-0}))" -ge 3000000 ] ||
+    fail "the linker found only $((16#${size:-0})) bytes of the functions in crates/etcd-monitor/link-order.txt; scripts/link-order.sh writes it anew"
+fi
 start monitor "$start_monitor_sh" --demo --api-port 0 --data-dir "$work/data"
 await 90 printed_url || fail "the demo did not start: $(cat "$work/monitor.err")"
 url="$(cat "$work/url")"

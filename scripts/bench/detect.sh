@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Measures how long after a fault its finding is open, on real etcd at default intervals.
 #
-# usage: scripts/bench/detect.sh [REPETITIONS] [FAULT…]   20 repetitions and all faults when not given
+# usage: scripts/bench/detect.sh [REPETITIONS] [OPTION…] [FAULT…]
+#   20 repetitions and all faults when not given
+#   --parallel N      N clusters of each version at once, 1 when not given
+#   --etcd 3.5,3.7    these versions, which are measured at the same time
+#   --trace           tells on standard error what was read and decided
 #
 # Faults of the network and the disk need root; they are skipped loudly without it.
 set -euo pipefail

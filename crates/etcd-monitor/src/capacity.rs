@@ -199,7 +199,7 @@ mod tests {
             {"prefix":"/registry/events/","keys":90000,"bytes":null,"why":null,
              "keys_growth":{"per_day":-3.0,"has_trend":false},"bytes_growth":null},
             {"prefix":"/registry/new/","keys":9000,"bytes":1,"keys_growth":null,
-             "bytes_growth":null,"why":"a trend takes 6 scans of a week at least"}]}}"#;
+             "bytes_growth":null,"why":"a trend takes at least 6 scans within a week"}]}}"#;
         let none = r#"{"cluster":"test","members":[],"keys":{"is_scheduled":false,"scanned_at":null,
             "prefixes":[],"why":"no scan is made: set key_scan.enabled to true for this cluster"}}"#;
         let clusters = [json, none].map(|json| serde_json::from_str(json).unwrap());

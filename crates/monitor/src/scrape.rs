@@ -249,7 +249,65 @@ fn read_health(status: u16, body: &[u8]) -> Option<HealthAnswer> {
 
 #[cfg(test)]
 mod tests {
+    use etcd::{ClientConfig, Connector, Scheme};
+    use model::clock::SystemClock;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// Serves `/metrics` at once and answers nothing else. With the first question that is not answered
+    /// the time stops, so that a test waits for none.
+    async fn serve_only_metrics(listener: TcpListener) {
+        let mut unanswered = Vec::new();
+        while let Ok((client, _)) = listener.accept().await {
+            let mut client = BufReader::new(client);
+            let mut request = String::new();
+            client.read_line(&mut request).await.unwrap();
+            if request.starts_with("GET /metrics ") {
+                let page = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\netcd_server_has_leader 1\n";
+                client.write_all(page.as_bytes()).await.unwrap();
+            } else {
+                if unanswered.is_empty() {
+                    tokio::time::pause();
+                }
+                unanswered.push(client);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_page_waits_two_seconds_for_each_of_the_other_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(serve_only_metrics(listener));
+        let connector = Connector::new(ClientConfig::default()).unwrap();
+        let member = connector.member(Endpoint::new(Scheme::Http, "127.0.0.1", port));
+        let clock = Arc::new(SystemClock);
+        // Asked just now, so that it is not asked again.
+        let profiler = Some(ProfilerAnswer { at: clock.now(), is_served: false });
+        let scraper = Scraper {
+            clock,
+            deadline: Duration::from_mins(1),
+            metrics_url: None,
+            permits: Arc::new(Semaphore::new(1)),
+            sink: None,
+        };
+        let of = ScrapedMember {
+            cluster: "c".into(),
+            labels: [].into(),
+            member: "m1".into(),
+            instance: "m1:2379".into(),
+        };
+        let started = Instant::now();
+        let scrape = scraper.scrape(member, of, profiler).await;
+        let took = started.elapsed();
+        assert!(scrape.page.is_ok(), "{:?}", scrape.page);
+        assert_eq!((scrape.version, scrape.health), (None, None));
+        // Far below the deadline, also where the page itself took long.
+        assert!((2 * MAX_ANSWER_WAIT..Duration::from_secs(40)).contains(&took), "{took:?}");
+        server.abort();
+    }
 
     #[test]
     fn health_is_read_as_every_version_writes_it() {

@@ -8,16 +8,17 @@ use crate::session::Session;
 
 /// The ID of the member that `text` names: by ID in hexadecimal, or by a name that only one has.
 ///
-/// An ID goes before a name. One that no member has is left to the cluster to refuse.
+/// What can be read as an ID is one, and the cluster is asked nothing, as by etcdctl.
 pub(super) async fn find(session: &Session, text: &str) -> Result<u64, Failure> {
-    let given = parse(text);
+    let why = match parse(text) {
+        Ok(id) => return Ok(id),
+        Err(why) => why,
+    };
     // What one member knows is enough: without a quorum, a name is still one.
     let request = pb::MemberListRequest { linearizable: false };
-    let listed = session.read(&rpc::MEMBER_LIST, request).await.map(|list| list.members);
-    match (given, listed) {
-        (given, Ok(members)) => choose(text, given, &members),
-        (Ok(id), Err(_)) => Ok(id),
-        (Err(why), Err(failure)) => {
+    match session.read(&rpc::MEMBER_LIST, request).await {
+        Ok(list) => choose(text, &why, &list.members),
+        Err(failure) => {
             let bad = bad(&why).with_detail("which member has that name is not known:");
             let more = std::iter::once(failure.message).chain(failure.details);
             Err(more.fold(bad, Failure::with_detail))
@@ -25,30 +26,23 @@ pub(super) async fn find(session: &Session, text: &str) -> Result<u64, Failure> 
     }
 }
 
-fn choose(text: &str, given: Result<u64, String>, members: &[pb::Member]) -> Result<u64, Failure> {
-    if let Ok(id) = given
-        && members.iter().any(|member| member.id == id)
-    {
-        return Ok(id);
-    }
-    let shown = |members: &mut dyn Iterator<Item = &pb::Member>| {
+/// The only member called `text`; `why` it is no ID.
+fn choose(text: &str, why: &str, members: &[pb::Member]) -> Result<u64, Failure> {
+    let shown = |members: &[&pb::Member]| {
         let texts: Vec<_> =
-            members.map(|member| format!("{} ({:x})", name(member), member.id)).collect();
+            members.iter().map(|member| format!("{} ({:x})", name(member), member.id)).collect();
         texts.join(", ")
     };
-    let mut with_name = members.iter().filter(|member| !text.is_empty() && member.name == text);
-    match (with_name.next(), with_name.next(), given) {
-        (Some(only), None, _) => Ok(only.id),
-        (Some(_), Some(_), _) => {
-            let mut all = members.iter().filter(|member| member.name == text);
-            Err(Failure::bad_args(format!("more than one member has the name {text:?}"))
-                .with_detail(format!("give the ID of one of them: {}", shown(&mut all))))
-        }
-        (None, _, Ok(id)) => Ok(id),
-        (None, _, Err(why)) => Err(bad(&why).with_detail(format!(
+    let with_name: Vec<_> =
+        members.iter().filter(|member| !text.is_empty() && member.name == text).collect();
+    match &with_name[..] {
+        [only] => Ok(only.id),
+        [] => Err(bad(why).with_detail(format!(
             "no member has the ID or name {text:?}; the members are {}",
-            shown(&mut members.iter())
+            shown(&members.iter().collect::<Vec<_>>())
         ))),
+        several => Err(Failure::bad_args(format!("more than one member has the name {text:?}"))
+            .with_detail(format!("give the ID of one of them: {}", shown(several)))),
     }
 }
 
@@ -76,19 +70,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_is_meant_by_its_id_before_a_name_and_by_a_name_that_only_one_has() {
+    fn a_member_is_meant_by_a_name_that_only_one_has() {
         let member = |id, name: &str| pb::Member { id, name: name.into(), ..Default::default() };
-        let members =
-            [member(0xa1, "m1"), member(0xb2, "a1"), member(0xc3, "twin"), member(0xd4, "twin")];
-        let chosen = |text: &str| choose(text, parse(text), &members);
+        let members = [member(0xa1, "m1"), member(0xc3, "twin"), member(0xd4, "twin")];
+        let chosen = |text: &str| choose(text, &parse(text).unwrap_err(), &members);
         assert_eq!(chosen("m1"), Ok(0xa1));
-        assert_eq!(chosen("a1"), Ok(0xa1), "an ID goes before a name");
-        assert_eq!(chosen("ff"), Ok(0xff), "the cluster refuses it");
         let twins = chosen("twin").unwrap_err();
         assert!(twins.message.contains("more than one"), "{twins:?}");
         assert!(twins.details[0].contains("twin (c3), twin (d4)"), "{twins:?}");
-        let nobody = chosen("x").unwrap_err();
-        assert_eq!(nobody.code, crate::failure::exit::BAD_ARGS);
-        assert!(nobody.message.contains("parsing \"x\": invalid syntax"), "{nobody:?}");
+        for nobody in ["x", ""] {
+            let nobody = chosen(nobody).unwrap_err();
+            assert_eq!(nobody.code, crate::failure::exit::BAD_ARGS);
+            assert!(nobody.message.contains(": invalid syntax"), "{nobody:?}");
+            assert!(nobody.details[0].contains("the members are m1 (a1)"), "{nobody:?}");
+        }
     }
 }

@@ -34,7 +34,11 @@ pub(super) fn run(
     let is_partial = with_runtime(async |interrupt| {
         let (quiet, force) = (flags.load.quiet, flags.load.force);
         for (number, side) in order(flags.pairs).enumerate() {
-            let reached = reach(&sides[side].cluster, environment, now).await?;
+            let mut reached = reach(&sides[side].cluster, environment, now).await?;
+            if side == 1 && !flags.b_endpoints.is_empty() {
+                // It is another cluster, which nobody has named.
+                reached.name = None;
+            }
             let spec = specs[side].clone();
             let stop = interrupt.clone();
             // What is about to happen is told in full when a side comes first.
@@ -65,11 +69,11 @@ pub(super) fn run(
         }
         Ok(false)
     })?;
-    let is_json = flags.load.form.output == Output::Json;
-    let compared = compare(&store, &names[0], &names[1], is_json, out);
+    let form = &flags.load.form;
+    let compared = compare(&store, &names[0], &names[1], form, out);
     if is_partial {
         let told = "PARTIAL: interrupted before all runs were made";
-        if is_json {
+        if form.output == Output::Json || form.to.is_some() {
             crate::say(told);
         } else {
             super::write(out, &format!("{told}\n"))?;

@@ -78,7 +78,7 @@ pub fn run(
         }
         BenchCommand::Compare { before, after, place } => {
             let store = store(&place, environment)?;
-            return Ok(compare(&store, &before, &after, false, out)?);
+            return Ok(compare(&store, &before, &after, &Form::default(), out)?);
         }
         BenchCommand::Trend(flags) => {
             let store = store(&flags.place, environment)?;
@@ -290,8 +290,13 @@ fn show(outcome: &Outcome, form: &Form, out: &mut dyn Write) -> Result<(), Error
         Output::Hdr => csv::percentiles(outcome),
         Output::Html => html::render(outcome),
     };
+    put(form, &written, out)
+}
+
+/// Writes what is to be told to the file that was wanted, or else to `out`.
+fn put(form: &Form, written: &str, out: &mut dyn Write) -> Result<(), Error> {
     match &form.to {
-        None => write(out, &written),
+        None => write(out, written),
         Some(path) => std::fs::write(path, written)
             .map_err(|source| Error::Write { path: path.clone(), source }),
     }
@@ -323,19 +328,18 @@ fn compare(
     store: &Store,
     before: &[String],
     after: &[String],
-    is_json: bool,
+    form: &Form,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let read = |names: &[String]| -> Result<Vec<Outcome>, ::bench::Error> {
         names.iter().map(|name| store.read(name)).collect()
     };
     let comparison = Comparison::of(&read(before)?, &read(after)?);
-    let told = if is_json {
-        serde_json::to_string_pretty(&comparison).unwrap_or_default() + "\n"
-    } else {
-        compared::render(&comparison)
+    let told = match form.output {
+        Output::Json => serde_json::to_string_pretty(&comparison).unwrap_or_default() + "\n",
+        _ => compared::render(&comparison),
     };
-    write(out, &told)?;
+    put(form, &told, out)?;
     if comparison.is_worse() {
         return Err(Error::Unwell("the second side is worse"));
     }
@@ -360,7 +364,7 @@ fn baseline(
         BaselineCommand::Check { name, runs, place } => {
             let store = store(&place, environment)?;
             let before = store.baselines()?.remove(&name).ok_or(Error::NoBaseline(name))?;
-            compare(&store, &before, &runs, false, out)
+            compare(&store, &before, &runs, &Form::default(), out)
         }
     }
 }

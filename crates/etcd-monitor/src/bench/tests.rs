@@ -85,18 +85,23 @@ fn results_are_kept_listed_and_compared() {
     }
     assert_eq!(names[0][1], "20261128T120000Z-put-2", "names are not used twice");
     assert_eq!(store.list().unwrap().len(), 12);
-    let mut out = Vec::new();
-    let worse = compare(&store, &names[0], &names[1], false, &mut out).unwrap_err();
+    let (mut out, text) = (Vec::new(), Form::default());
+    let worse = compare(&store, &names[0], &names[1], &text, &mut out).unwrap_err();
     assert_eq!(worse.exit_code(), 1);
-    let text = String::from_utf8(out).unwrap();
+    let told = String::from_utf8(out).unwrap();
     assert!(
-        text.contains("WORSE") && text.contains("no difference larger than 0.0 % seen"),
-        "{text}"
+        told.contains("WORSE") && told.contains("no difference larger than 0.0 % seen"),
+        "{told}"
     );
-    compare(&store, &names[1], &names[0], false, &mut Vec::new()).unwrap();
+    let path = directory.path().join("compared.json");
+    let json = Form { output: Output::Json, to: Some(path.clone()) };
+    compare(&store, &names[0], &names[1], &json, &mut Vec::new()).unwrap_err();
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert!(told.is_object(), "{told}");
+    compare(&store, &names[1], &names[0], &text, &mut Vec::new()).unwrap();
     store.set_baseline("before", names[0].clone()).unwrap();
     assert_eq!(store.baselines().unwrap()["before"], names[0]);
-    let few = compare(&store, &names[0][..4], &names[1], false, &mut Vec::new());
+    let few = compare(&store, &names[0][..4], &names[1], &text, &mut Vec::new());
     assert!(few.is_ok(), "no verdict below five runs");
     assert!(matches!(store.read("none"), Err(::bench::Error::Unknown(_))));
 }

@@ -42,7 +42,7 @@ pub(super) async fn of(shared: &Shared, cluster: &ClusterHandle) -> Result<KeyCa
         why: match keys.contains_key(&prefix.name) {
             true => None,
             false if !is_whole => Some("the last scan did not count all keys".to_owned()),
-            false => Some(format!("a trend takes {MIN_SAMPLES} scans of a week at least")),
+            false => Some(format!("a trend takes at least {MIN_SAMPLES} scans within a week")),
         },
     };
     let last = scans.last.as_deref();
