@@ -1,7 +1,7 @@
 //! Saving a snapshot of a running member, verified while it comes.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -164,9 +164,9 @@ async fn receive(
     let mut received = 0;
     let mut batch = Batch::default();
     while let Some(chunk) = stream.next(left(options.idle_deadline)).await? {
-        received += chunk.bytes.len() as u64;
+        received += chunk.bytes() as u64;
         version = version.or(chunk.version);
-        batch.add(chunk.bytes, chunk.remaining_bytes);
+        batch.add(chunk.pieces, chunk.remaining_bytes);
         if batch.bytes >= BATCH_BYTES && sender.send(std::mem::take(&mut batch)).await.is_err() {
             // The writer has failed, and says why.
             return Ok(version);
@@ -188,9 +188,9 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, part: Bytes, remaining: u64) {
-        self.bytes += part.len();
-        self.parts.push(part);
+    fn add(&mut self, parts: Vec<Bytes>, remaining: u64) {
+        self.bytes += parts.iter().map(Bytes::len).sum::<usize>();
+        self.parts.extend(parts);
         self.remaining = remaining;
     }
 }
@@ -262,12 +262,12 @@ impl Writer {
     fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<Written, Error> {
         let mut remaining = 0;
         while let Some(batch) = batches.blocking_recv() {
-            let total = self.bytes + batch.bytes as u64 + batch.remaining;
-            for part in batch.parts {
-                let left = total - self.bytes;
-                self.take(&part)
-                    .map_err(|source| write_failed(&self.path, self.bytes, left, source))?;
-            }
+            batch.parts.iter().for_each(|part| self.take(part));
+            write_all(self.out.as_write(), &batch.parts).map_err(|source| {
+                let left = batch.bytes as u64 + batch.remaining;
+                write_failed(&self.path, self.bytes, left, source)
+            })?;
+            self.bytes += batch.bytes as u64;
             remaining = batch.remaining;
         }
         let file_bytes = self
@@ -283,7 +283,7 @@ impl Writer {
         })
     }
 
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn take(&mut self, bytes: &[u8]) {
         // Of old tail and new bytes, all but what may be the hash is hashed where it lies.
         let known = (self.tail.len() + bytes.len()).saturating_sub(SHA256_OUTPUT_LEN);
         let of_tail = known.min(self.tail.len());
@@ -292,10 +292,23 @@ impl Writer {
         self.hash.update(known);
         self.tail.drain(..of_tail);
         self.tail.extend_from_slice(rest);
-        self.out.as_write().write_all(bytes)?;
-        self.bytes += bytes.len() as u64;
-        Ok(())
     }
+}
+
+/// Writes parts in a row, by as few calls of the system as it allows.
+fn write_all(out: &mut dyn Write, parts: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let mut left = &mut slices[..];
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match out.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Written {

@@ -15,6 +15,7 @@ use crate::classify;
 use crate::credentials::Token;
 use crate::error::{Error, ErrorClass, Failure};
 use crate::member::Member;
+use crate::messages::Messages;
 use crate::rpc::Rpc;
 use crate::unary::{self, CLIENT_API_VERSION};
 
@@ -76,24 +77,19 @@ impl Member {
     pub(crate) async fn stream<Req, Res>(
         &self,
         rpc: &Rpc<Req, Res>,
-        message: Req,
+        message: &Req,
         deadline: Duration,
-    ) -> Result<Streaming<Res>, Error>
+    ) -> Result<Messages, Error>
     where
-        Req: prost::Message + Clone + 'static,
-        Res: prost::Message + Default + 'static,
+        Req: prost::Message,
     {
         let start = Instant::now();
         let limit = self.connector().config().max_message_bytes;
-        let work = self.authorized(start + deadline, |token| {
-            let request = request(message.clone(), token);
-            let mut grpc = client(self.channel().clone(), limit);
-            async move {
-                grpc.ready().await?;
-                let answer =
-                    grpc.server_streaming(request, rpc.path(), ProstCodec::default()).await;
-                answer.map(tonic::Response::into_inner).map_err(|status| classify::status(&status))
-            }
+        let message = unary::encode(message);
+        let work = self.authorized(start + deadline, |token| async {
+            let channel = self.channel();
+            let answering = unary::ask(channel, rpc.path(), message.clone(), token, None).await?;
+            Ok(Messages::new(channel.clone(), answering, limit))
         });
         timeout(deadline, work)
             .await

@@ -25,6 +25,7 @@ mod http2;
 mod key;
 mod lease;
 mod member;
+mod messages;
 mod range_stream;
 mod rpc;
 mod snapshot;

@@ -77,7 +77,7 @@ impl Member {
         request: pb::RangeRequest,
         deadline: Duration,
     ) -> Result<RangeStream, Error> {
-        let stream = self.stream(&rpc::RANGE_STREAM, request, deadline).await?;
+        let stream = self.stream(&rpc::RANGE_STREAM, &request, deadline).await?;
         Ok(RangeStream::new(self.endpoint().clone(), stream))
     }
 
@@ -235,7 +235,7 @@ impl Member {
 
     /// Opens a snapshot of the member's file; `deadline` is for its opening.
     pub async fn snapshot(&self, deadline: Duration) -> Result<Snapshot, Error> {
-        let stream = self.stream(&rpc::SNAPSHOT, pb::SnapshotRequest {}, deadline).await?;
+        let stream = self.stream(&rpc::SNAPSHOT, &pb::SnapshotRequest {}, deadline).await?;
         Ok(Snapshot::new(self.endpoint().clone(), stream))
     }
 

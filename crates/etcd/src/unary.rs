@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use h2::SendStream;
+use h2::RecvStream;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri, Version};
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::channel::{self, Begun, Channel};
+use crate::channel::{self, Begun, Channel, Live};
 use crate::classify;
 use crate::credentials::Token;
 use crate::error::{ErrorClass, Failure};
@@ -21,7 +21,7 @@ use crate::http2::Call;
 pub(crate) const CLIENT_API_VERSION: &str = concat!("etcd-monitor/", env!("CARGO_PKG_VERSION"));
 
 /// Bytes before a message: whether it is compressed, and its length.
-const PREFIX_BYTES: usize = 5;
+pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// A message as it travels.
 pub(crate) fn encode(message: &impl Message) -> Bytes {
@@ -42,6 +42,39 @@ pub(crate) async fn unary<Res: Message + Default>(
     left: Option<Duration>,
     limit: usize,
 ) -> Result<Res, Failure> {
+    let mut answering = ask(channel, path, message, token, left).await?;
+    match collect(&mut answering.body, limit).await {
+        Ok(answer) => answer.and_then(decode),
+        Err(error) => Err(answering.broken(channel, &error)),
+    }
+}
+
+/// A call whose answer has begun.
+pub(crate) struct Answering {
+    live: Live,
+    call: Call,
+    pub(crate) body: RecvStream,
+}
+
+impl Answering {
+    /// What it means that the answer ended with `error`.
+    pub(crate) fn broken(&self, channel: &Channel, error: &h2::Error) -> Failure {
+        // Of one stream alone it says nothing about the others.
+        if !error.is_reset() {
+            channel.retire(&self.live);
+        }
+        self.call.broken(error)
+    }
+}
+
+/// Sends an encoded message and waits until an answer begins.
+pub(crate) async fn ask(
+    channel: &Channel,
+    path: PathAndQuery,
+    message: Bytes,
+    token: Option<Token>,
+    left: Option<Duration>,
+) -> Result<Answering, Failure> {
     let request = || {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
@@ -52,22 +85,28 @@ pub(crate) async fn unary<Res: Message + Default>(
     };
     let mut is_repeated = false;
     loop {
-        let Begun { live, mut call, body } = channel.begin(&request).await?;
-        match ask(&mut call, body, message.clone(), limit).await {
-            Ok(answer) => return answer.and_then(decode),
-            Err(error) => {
-                let failure = call.broken(&error);
-                // Of one stream alone it says nothing about the others.
-                if !error.is_reset() {
-                    channel.retire(&live);
-                }
-                // The connection went away unseen before anything was sent: once more.
-                if is_repeated || !failure.unsent {
-                    return Err(failure);
-                }
-                is_repeated = true;
+        let Begun { live, mut call, mut body } = channel.begin(&request).await?;
+        let response = match body.send_data(message.clone(), true) {
+            Ok(()) => (&mut call.response).await,
+            Err(error) => Err(error),
+        };
+        let error = match response {
+            Ok(response) => {
+                channel::expect_grpc(&response)?;
+                refusal(Some(response.headers())).map_or(Ok(()), Err)?;
+                return Ok(Answering { live, call, body: response.into_body() });
             }
+            Err(error) => error,
+        };
+        let failure = call.broken(&error);
+        if !error.is_reset() {
+            channel.retire(&live);
         }
+        // The connection went away unseen before anything was sent: once more.
+        if is_repeated || !failure.unsent {
+            return Err(failure);
+        }
+        is_repeated = true;
     }
 }
 
@@ -109,22 +148,8 @@ fn grpc_timeout(left: Duration) -> HeaderValue {
     HeaderValue::try_from(text).expect("invariant: digits and a letter are a header's value")
 }
 
-/// Sends the message and collects the answer; an error is one of the connection.
-async fn ask(
-    call: &mut Call,
-    mut request: SendStream<Bytes>,
-    message: Bytes,
-    limit: usize,
-) -> Result<Result<Bytes, Failure>, h2::Error> {
-    request.send_data(message, true)?;
-    let response = (&mut call.response).await?;
-    if let Err(failure) = channel::expect_grpc(&response) {
-        return Ok(Err(failure));
-    }
-    if let Some(failure) = refusal(Some(response.headers())) {
-        return Ok(Err(failure));
-    }
-    let mut body = response.into_body();
+/// Collects an answer of one message; an error is one of the connection.
+async fn collect(body: &mut RecvStream, limit: usize) -> Result<Result<Bytes, Failure>, h2::Error> {
     let mut answer = Bytes::new();
     let mut parts = BytesMut::new();
     while let Some(part) = body.data().await {
@@ -134,17 +159,33 @@ async fn ask(
         if answer.is_empty() && parts.is_empty() {
             answer = part;
         } else {
+            if parts.is_empty() {
+                let announced = answer.first_chunk().map_or(0, |start| prefix(*start).1);
+                parts.reserve(PREFIX_BYTES + announced.min(limit));
+            }
             parts.extend_from_slice(&std::mem::take(&mut answer));
             parts.extend_from_slice(&part);
         }
         let length = answer.len().max(parts.len()).saturating_sub(PREFIX_BYTES);
         if length > limit {
-            return Ok(Err(too_large(length, limit)));
+            let text =
+                format!("the answer is larger than {limit} bytes: {length} have come so far");
+            return Ok(Err(out_of_range(text)));
         }
     }
     if !parts.is_empty() {
         answer = parts.freeze();
     }
+    Ok(end(body).await?.map(|()| answer))
+}
+
+/// Whether a message is compressed, and the length that it says it has.
+pub(crate) fn prefix([compressed, length @ ..]: [u8; PREFIX_BYTES]) -> (bool, usize) {
+    (compressed != 0, u32::from_be_bytes(length) as usize)
+}
+
+/// Reads the status behind the last message.
+pub(crate) async fn end(body: &mut RecvStream) -> Result<Result<(), Failure>, h2::Error> {
     let trailers = body.trailers().await?;
     Ok(match refusal(trailers.as_ref()) {
         Some(failure) => Err(failure),
@@ -152,7 +193,7 @@ async fn ask(
             let text = "the server ended its answer without a status";
             Err(Failure::new(ErrorClass::Transport, text))
         }
-        None => Ok(answer),
+        None => Ok(()),
     })
 }
 
@@ -162,26 +203,25 @@ fn refusal(headers: Option<&HeaderMap>) -> Option<Failure> {
     (status.code() != Code::Ok).then(|| classify::status(&status))
 }
 
-fn too_large(length: usize, limit: usize) -> Failure {
-    let text = format!("the answer is larger than {limit} bytes: {length} have come so far");
+pub(crate) fn out_of_range(text: String) -> Failure {
     classify::status(&Status::out_of_range(text))
 }
 
 fn decode<Res: Message + Default>(mut answer: Bytes) -> Result<Res, Failure> {
-    let garbled = |what: &str| {
-        let text = format!("the answer is garbled: {what}");
-        classify::status(&Status::internal(text))
-    };
-    if answer.len() < PREFIX_BYTES {
-        return Err(garbled("it has no message"));
-    }
-    if answer.get_u8() != 0 {
-        return Err(garbled("it is compressed, which was not asked for"));
-    }
-    if answer.get_u32() as usize != answer.len() {
-        return Err(garbled("its length is not as it says"));
+    let Some(&start) = answer.first_chunk() else { return Err(garbled("it has no message")) };
+    answer.advance(PREFIX_BYTES);
+    match prefix(start) {
+        (true, _) => return Err(garbled("it is compressed, which was not asked for")),
+        (false, length) if length != answer.len() => {
+            return Err(garbled("its length is not as it says"));
+        }
+        (false, _) => {}
     }
     Res::decode(answer).map_err(|error| garbled(&error.to_string()))
+}
+
+pub(crate) fn garbled(what: &str) -> Failure {
+    classify::status(&Status::internal(format!("the answer is garbled: {what}")))
 }
 
 #[cfg(test)]

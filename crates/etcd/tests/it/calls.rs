@@ -151,7 +151,7 @@ async fn check_maintenance(cluster: &Cluster, version: EtcdVersion) {
     let mut snapshot = cluster.client().snapshot(AMPLE).await.unwrap();
     let (mut size, mut remaining) = (0, 0);
     while let Some(chunk) = snapshot.next(AMPLE).await.unwrap() {
-        size += chunk.bytes.len();
+        size += chunk.bytes();
         remaining = chunk.remaining_bytes;
     }
     assert!(size > 16 << 10, "{size}");
