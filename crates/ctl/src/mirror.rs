@@ -8,7 +8,7 @@ use etcd::wire::etcdserverpb as pb;
 use etcd::wire::mvccpb::Event;
 use etcd::wire::mvccpb::event::EventType;
 use etcd::wire::{Message as _, rpc};
-use etcd::{KeyValue, prefix_end};
+use etcd::{KeyValue, Pages, prefix_end};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use pb::request_op::Request;
 use tokio::sync::mpsc;
@@ -69,12 +69,13 @@ impl Mirror {
         source: &Session,
         pages: mpsc::Sender<Vec<KeyValue>>,
     ) -> Result<i64, Failure> {
-        let (mut key, range_end) = self.range();
+        let mut ranges = Pages::new(self.range());
         let mut revision = 0;
-        loop {
+        while let Some(range) = ranges.next(PAGE_KEYS) {
+            let (key, range_end) = range.clone();
             let request = pb::RangeRequest {
-                key: key.clone(),
-                range_end: range_end.clone(),
+                key,
+                range_end,
                 limit: PAGE_KEYS,
                 revision,
                 ..pb::RangeRequest::default()
@@ -83,14 +84,13 @@ impl Mirror {
             if revision == 0 {
                 revision = page.header.map_or(0, |header| header.revision);
             }
-            let Some(last) = page.kvs.last() else { return Ok(revision) };
-            key = [&last.key[..], b"\0"].concat().into();
-            let is_last = !page.more;
+            ranges.learn(range, PAGE_KEYS, &page.kvs, page.more);
             // A writer that has failed tells so itself.
-            if pages.send(page.kvs).await.is_err() || is_last {
-                return Ok(revision);
+            if pages.send(page.kvs).await.is_err() {
+                break;
             }
         }
+        Ok(revision)
     }
 
     async fn write(

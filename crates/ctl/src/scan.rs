@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use etcd::wire::etcdserverpb as pb;
 use etcd::wire::rpc;
-use etcd::{Error, ErrorClass, KeyValue, Member, prefix_end};
+use etcd::{Error, ErrorClass, GetRequest, KeyRange, KeyValue, Member, Pages};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -69,8 +69,7 @@ pub struct Scan {
     /// In the order to ask them.
     sources: Vec<Source>,
     at: usize,
-    next: Option<Bytes>,
-    range_end: Bytes,
+    pages: Pages,
     revision: i64,
     cluster_id: u64,
     /// What one member alone says of the newest revision may be old.
@@ -87,8 +86,7 @@ pub struct Scan {
 impl Scan {
     /// Finds the member to read from and the revision; reads no key yet.
     pub async fn open(session: &Session, options: Options) -> Result<Self, Failure> {
-        let first = Bytes::from_static(b"\0");
-        let key = if options.prefix.is_empty() { first } else { options.prefix.clone() };
+        let GetRequest { key, range_end, .. } = GetRequest::prefix(options.prefix.clone());
         let (newest, is_unconfirmed) = newest(session, &key).await?;
         let sources = sources(session).await;
         if sources.is_empty() {
@@ -99,8 +97,7 @@ impl Scan {
         Ok(Self {
             sources,
             at: 0,
-            next: Some(key),
-            range_end: prefix_end(&options.prefix),
+            pages: Pages::new((key, range_end)),
             revision,
             cluster_id: newest.cluster_id,
             is_unconfirmed,
@@ -147,8 +144,9 @@ impl Scan {
 
     /// How many keys there are, by one request that reads none.
     pub async fn count(&mut self, tell: &mut dyn FnMut(&str)) -> Result<u64, Failure> {
-        let key = self.next.clone().unwrap_or_default();
-        let reply = self.ask(|scan| scan.request(key.clone(), 0, true), tell).await?;
+        let all = GetRequest::prefix(self.options.prefix.clone());
+        let all = (all.key, all.range_end);
+        let reply = self.ask(|scan| scan.request(all.clone(), 0, true), tell).await?;
         Ok(reply.count.max(0).cast_unsigned())
     }
 
@@ -157,12 +155,12 @@ impl Scan {
         &mut self,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Option<Vec<KeyValue>>, Failure> {
-        let Some(key) = self.next.clone() else { return Ok(None) };
+        let limit = self.page.keys();
+        let Some(range) = self.pages.next(limit) else { return Ok(None) };
         sleep_until(self.not_before).await;
         self.wait_while_pressed(tell).await?;
         let start = Instant::now();
-        let reply =
-            self.ask(|scan| scan.request(key.clone(), scan.page.keys(), false), tell).await?;
+        let reply = self.ask(|scan| scan.request(range.clone(), limit, false), tell).await?;
         let bytes: usize = reply.kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
         self.page.learn(reply.kvs.len(), bytes, start.elapsed());
         if self.options.max_rate > 0 {
@@ -171,17 +169,19 @@ impl Scan {
         }
         self.total.get_or_insert(reply.count.max(0).cast_unsigned());
         self.done += reply.kvs.len() as u64;
-        self.next = match reply.kvs.last() {
-            Some(last) if reply.more => Some([&last.key[..], b"\0"].concat().into()),
-            _ => None,
-        };
+        self.pages.learn(range, limit, &reply.kvs, reply.more);
         Ok(Some(reply.kvs))
     }
 
-    fn request(&self, key: Bytes, limit: i64, count_only: bool) -> pb::RangeRequest {
+    fn request(
+        &self,
+        (key, range_end): KeyRange,
+        limit: i64,
+        count_only: bool,
+    ) -> pb::RangeRequest {
         pb::RangeRequest {
             key,
-            range_end: self.range_end.clone(),
+            range_end,
             limit,
             revision: self.revision,
             serializable: true,

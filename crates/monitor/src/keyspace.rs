@@ -12,8 +12,7 @@ pub(crate) mod schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use etcd::{Error, ErrorClass, GetRequest, Member};
+use etcd::{Error, ErrorClass, GetRequest, Member, Pages};
 use jiff::Timestamp;
 use model::health::{Health, Role};
 use tokio::time::{Instant, sleep};
@@ -126,6 +125,8 @@ pub async fn scan(
     let mut count = Counter::default();
     let mut request = GetRequest { serializable: true, keys_only: true, ..GetRequest::prefix("") };
     request.limit = budget.page_keys;
+    let mut ranges = Pages::new((request.key.clone(), request.range_end.clone()));
+    let mut asked = ranges.next(request.limit).unwrap_or_default();
     let first = member.get(request.clone(), TIMEOUT).await?;
     let total = u64::try_from(first.count).unwrap_or_default();
     let revision = first.header.revision;
@@ -137,12 +138,14 @@ pub async fn scan(
         for kv in &page.kvs {
             count.add(&kv.key, kv.version, every);
         }
-        let Some(last) = page.kvs.last().filter(|_| page.more) else { break };
+        ranges.learn(asked, request.limit, &page.kvs, page.more);
+        let Some(range) = ranges.next(request.limit) else { break };
         if count.keys >= budget.max_keys {
             cut_short = Some(format!("the budget of {} keys was used up", budget.max_keys));
             break;
         }
-        request.key = after(&last.key);
+        asked = range;
+        (request.key, request.range_end) = asked.clone();
         sleep(budget.between_pages).await;
         if let Some(why) = pressure() {
             cut_short = Some(why);
@@ -195,11 +198,4 @@ pub async fn scan(
         largest,
         most_changed: count.most_changed,
     })
-}
-
-/// The first key after `key`.
-fn after(key: &[u8]) -> Bytes {
-    let mut next = key.to_vec();
-    next.push(0);
-    next.into()
 }

@@ -1,11 +1,12 @@
 //! Very many keys, read in pages at one revision and printed as they come.
 
-use etcd::KeyValue;
 use etcd::wire::Message as _;
 use etcd::wire::etcdserverpb::range_request::{SortOrder, SortTarget};
 use etcd::wire::etcdserverpb::{RangeRequest, RangeResponse};
 use etcd::wire::rpc;
+use etcd::{KeyRange, KeyValue, Pages};
 use futures::future::join;
+use futures::stream::{FuturesOrdered, StreamExt as _};
 use tokio::task::yield_now;
 
 use super::stream;
@@ -17,12 +18,13 @@ use crate::session::Session;
 
 /// Keys of the first page; an answer with fewer is printed whole, as etcdctl prints it.
 const FIRST_PAGE: i64 = 1_000;
-/// Bytes that a page is to have, which with the next one is what this takes of memory.
-const PAGE_BYTES: usize = 8 << 20;
+/// Bytes that a page is to have, which with those under way is what this takes of memory.
+const PAGE_BYTES: usize = 4 << 20;
 /// Most keys of a page.
-///
-/// With each page the server counts all keys that are left, so small ones cost it much.
 const MAX_PAGE: i64 = 250_000;
+/// Pages that are asked for before they are printed: the server has one to work on while another is on
+/// its way.
+const UNDER_WAY: usize = 2;
 
 /// Keys that are printed before the connection has its turn.
 const KEYS_AT_A_TIME: usize = 512;
@@ -63,7 +65,11 @@ pub(super) async fn run(
     };
     let limit = page_size(&first);
     let total = first.count;
-    let mut next = after(&request, &first, revision, limit);
+    let range = (request.key.clone(), request.range_end.clone());
+    let mut pages = Pages::new(range);
+    if let Some(range) = pages.next(FIRST_PAGE) {
+        pages.learn(range, FIRST_PAGE, &first.kvs, first.more);
+    }
     let mut printed = 0;
     let begin = RangeResponse { kvs: Vec::new(), more: false, ..first.clone() };
     call.print_begin(&begin)?;
@@ -71,30 +77,39 @@ pub(super) async fn run(
         let text = format!("{printed} of {total} keys were read at revision {revision}");
         call.flush().map_or_else(|unwritten| unwritten, |()| failure.with_detail(text))
     };
-    if is_streamed && let Some(rest) = after(&request, &first, revision, 0) {
+    if is_streamed && let Some(rest) = after(&request, &first, revision) {
         printed += print(call, &first.kvs, printed).await?;
         first.kvs.clear();
         let rest = stream::run(call, session, rest, &mut printed).await;
         let rest = rest.map_err(|failure| failed(call, failure, printed))?;
-        next = rest.map(|rest| RangeRequest { limit, ..rest });
+        let Some(rest) = rest else { return call.print_end(&begin) };
+        pages = Pages::new((rest.key, rest.range_end));
     }
+    let ask = |range: KeyRange| {
+        let (key, range_end) = range.clone();
+        let request = RangeRequest { key, range_end, revision, limit, ..request.clone() };
+        async { (range, page(session, request).await) }
+    };
+    let mut under_way = FuturesOrdered::new();
     loop {
-        let next_page = next.take().map(|request| page(session, request));
-        let waiting = async {
-            match next_page {
-                Some(page) => Some(page.await),
-                None => None,
-            }
-        };
-        let (answer, written) = join(waiting, print(call, &first.kvs, printed)).await;
+        while under_way.len() < UNDER_WAY
+            && let Some(range) = pages.next(limit)
+        {
+            under_way.push_back(ask(range));
+        }
+        let printing = print(call, &first.kvs, printed);
+        let (answer, written) = join(under_way.next(), printing).await;
         printed += written?;
         match answer {
             None => break,
-            Some(Ok(reply)) => {
-                next = if reply.more { after(&request, &reply, revision, limit) } else { None };
+            Some((range, Ok(reply))) => {
+                let rest = pages.learn(range, limit, &reply.kvs, reply.more);
+                if let Some(rest) = rest {
+                    under_way.push_front(ask(rest));
+                }
                 first = reply;
             }
-            Some(Err(failure)) => return Err(failed(call, failure, printed)),
+            Some((_, Err(failure))) => return Err(failed(call, failure, printed)),
         }
     }
     call.print_end(&begin)
@@ -124,14 +139,13 @@ fn page_size(first: &RangeResponse) -> i64 {
     ((PAGE_BYTES / each.max(1)) as i64).clamp(FIRST_PAGE, MAX_PAGE)
 }
 
-/// The request for what comes behind a page.
+/// The request for all that comes behind a page.
 pub(super) fn after(
     request: &RangeRequest,
     reply: &RangeResponse,
     revision: i64,
-    limit: i64,
 ) -> Option<RangeRequest> {
     let last = &reply.kvs.last()?.key;
     let key = [last, &b"\0"[..]].concat().into();
-    Some(RangeRequest { key, revision, limit, ..request.clone() })
+    Some(RangeRequest { key, revision, ..request.clone() })
 }

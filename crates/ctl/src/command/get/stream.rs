@@ -35,7 +35,7 @@ pub(super) async fn run(
                     Ok(Some(part)) => {
                         *printed += print(call, &part.kvs, *printed).await?;
                         end = Instant::now() + patience;
-                        let Some(rest) = after(&request, &part, request.revision, 0) else {
+                        let Some(rest) = after(&request, &part, request.revision) else {
                             continue;
                         };
                         request = rest;
