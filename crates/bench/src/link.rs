@@ -38,25 +38,25 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Makes a call and counts it.
-    pub(crate) async fn call<Req, Res>(
+    pub(crate) fn call<Req, Res>(
         &self,
         method: Method,
         rpc: &Rpc<Req, Res>,
         request: Req,
-    ) -> Result<Res, Fault>
+    ) -> impl Future<Output = Result<Res, Fault>>
     where
         Req: Message + Clone + 'static,
         Res: Message + Default + 'static,
     {
         self.shard.note_sent(method);
-        match self.link.member.call(rpc, request, self.timeout).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => {
+        let answer = self.link.member.call(rpc, request, self.timeout);
+        async move {
+            answer.await.map_err(|error| {
                 if error.is_unsent() {
                     self.shard.note_unsent(method);
                 }
-                Err(error.into())
-            }
+                error.into()
+            })
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -59,10 +60,22 @@ impl Member {
         Req: prost::Message + Clone + 'static,
         Res: prost::Message + Default + 'static,
     {
+        self.exchange(rpc, unary::encode(&message), deadline).await
+    }
+
+    /// Makes a call with an encoded message.
+    pub(crate) async fn exchange<Req, Res>(
+        &self,
+        rpc: &Rpc<Req, Res>,
+        message: Bytes,
+        deadline: Duration,
+    ) -> Result<Res, Error>
+    where
+        Res: prost::Message + Default + 'static,
+    {
         let start = Instant::now();
         let end = start + deadline;
         let limit = self.connector().config().max_message_bytes;
-        let message = unary::encode(&message);
         let work = self.authorized(end, |token| {
             let left = end.duration_since(Instant::now());
             unary::unary(self.channel(), rpc.path(), message.clone(), token, Some(left), limit)

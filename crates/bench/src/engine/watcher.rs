@@ -1,6 +1,7 @@
 //! Who watches over a run: takes the counts every second, draws the time line, stops what should not
 //! go on.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use etcd::ErrorClass;
 use tokio::time::Instant;
 
 use super::{Measured, Point, Progress, Ready, TICK};
-use crate::latency::Latencies;
 use crate::record::{Counts, Method, Shard, Timing};
 use crate::spec::{Length, Spec};
 use crate::workload::{is_event, kinds};
@@ -53,7 +53,11 @@ impl Watcher {
     pub(super) fn look(&mut self, run: &Ready, on_progress: &mut (dyn FnMut(&Progress) + Send)) {
         let now = Instant::now();
         self.second.clear();
-        for shard in &run.shards {
+        let mut shards = run.shards.iter();
+        if let Some(first) = shards.next() {
+            first.swap(&mut self.second);
+        }
+        for shard in shards {
             self.empty.clear();
             shard.swap(&mut self.empty);
             self.second.add(&self.empty);
@@ -91,10 +95,10 @@ impl Watcher {
     }
 
     fn point(&self, seconds: f64, now: Instant) -> Point {
-        let mut latencies = Latencies::default();
         let tallies = &self.second.tallies[..self.primary];
-        for tally in tallies {
-            latencies.add(&tally.latencies);
+        let mut latencies = Cow::Borrowed(&tallies[0].latencies);
+        for tally in &tallies[1..] {
+            latencies.to_mut().add(&tally.latencies);
         }
         let quantile = |q| latencies.quantile(q).map(|latency| latency.as_secs_f64());
         Point {

@@ -33,7 +33,7 @@ pub(super) fn run(
     let mut names = [Vec::new(), Vec::new()];
     let is_partial = with_runtime(async |interrupt| {
         let (quiet, force) = (flags.load.quiet, flags.load.force);
-        for (number, side) in order(flags.pairs).enumerate() {
+        for (number, side) in order(flags.pairs, &mut fastrand::Rng::new()).enumerate() {
             let mut reached = reach(&sides[side].cluster, environment, now).await?;
             if side == 1 && !flags.b_endpoints.is_empty() {
                 // It is another cluster, which nobody has named.
@@ -83,10 +83,12 @@ pub(super) fn run(
     Ok(compared?)
 }
 
-/// Which side comes when: the first, the second, the second, the first, and so on, so that neither is
-/// always later.
-fn order(pairs: usize) -> impl Iterator<Item = usize> {
-    (0..pairs).flat_map(|pair| if pair % 2 == 0 { [0, 1] } else { [1, 0] })
+/// Which side comes when: in half of the pairs the first side first, in half the second, and in which by
+/// chance, so that neither is always later, nor in step with something that comes again and again.
+fn order(pairs: usize, random: &mut fastrand::Rng) -> impl Iterator<Item = usize> {
+    let mut earlier: Vec<usize> = (0..pairs).map(|pair| pair % 2).collect();
+    random.shuffle(&mut earlier);
+    earlier.into_iter().flat_map(|side| [side, 1 - side])
 }
 
 /// The flags of the second side.
@@ -110,6 +112,13 @@ mod tests {
 
     #[test]
     fn both_sides_are_as_often_early_as_late() {
-        assert_eq!(order(4).collect::<Vec<_>>(), [0, 1, 1, 0, 0, 1, 1, 0]);
+        let mut random = fastrand::Rng::with_seed(3);
+        let orders: Vec<Vec<usize>> = (0..20).map(|_| order(4, &mut random).collect()).collect();
+        for order in &orders {
+            let early = order.chunks(2).filter(|pair| **pair == [0, 1]).count();
+            let late = order.chunks(2).filter(|pair| **pair == [1, 0]).count();
+            assert_eq!((early, late), (2, 2), "{order:?}");
+        }
+        assert!(orders.iter().any(|order| *order != orders[0]), "by chance");
     }
 }
