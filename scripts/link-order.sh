@@ -42,8 +42,9 @@ trace() {
     }' "$work/callgrind" | sed "s/'[0-9]*\$//" | grep -E '^[A-Za-z0-9_.$]+$' | awk '!seen[$0]++' >"$work/$name.run"
 }
 
-trace get ctl --endpoints "$endpoints" get key
 trace put ctl --endpoints "$endpoints" put key value
+# Of a key that is there, and with a setting of the environment, as in scripts.
+ETCDCTL_ENDPOINTS="$endpoints" trace get ctl get key
 trace status ctl --endpoints "$endpoints" endpoint status
 # Callgrind ends with the first reading of the processor's clock: perf tells of the rest.
 trace bench-put bench put --endpoints "$endpoints" --quiet --total 2000 --results "$work/results"
