@@ -38,25 +38,25 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Makes a call and counts it.
-    pub(crate) fn call<Req, Res>(
+    pub(crate) async fn call<Req, Res>(
         &self,
         method: Method,
         rpc: &Rpc<Req, Res>,
         request: Req,
-    ) -> impl Future<Output = Result<Res, Fault>>
+    ) -> Result<Res, Fault>
     where
         Req: Message + Clone + 'static,
         Res: Message + Default + 'static,
     {
         self.shard.note_sent(method);
-        let answer = self.link.member.call(rpc, request, self.timeout);
-        async move {
-            answer.await.map_err(|error| {
+        match self.link.member.call(rpc, request, self.timeout).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
                 if error.is_unsent() {
                     self.shard.note_unsent(method);
                 }
-                error.into()
-            })
+                Err(error.into())
+            }
         }
     }
 
