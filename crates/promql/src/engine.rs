@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::series::{Matcher, Sample};
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::eval::{self, Context, Grid, Outcome};
@@ -32,19 +33,27 @@ impl Default for Limits {
     }
 }
 
-/// Stops a query from another thread; clones stop the same query.
+/// Stops a query from another thread, or when its time is over; clones stop the same query.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    is_canceled: Arc<AtomicBool>,
+    at: Option<Instant>,
+}
 
 impl Cancel {
+    /// Stops the query by itself after `time`.
+    pub fn after(time: Duration) -> Self {
+        Self { at: Some(Instant::now() + time), ..Self::default() }
+    }
+
     /// Makes the query end soon with [`Error::Canceled`].
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.is_canceled.store(true, Ordering::Relaxed);
     }
 
     /// Whether the query is to end.
     pub fn is_canceled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_canceled.load(Ordering::Relaxed) || self.at.is_some_and(|at| Instant::now() >= at)
     }
 }
 
@@ -180,7 +189,7 @@ impl Engine {
             lookback_ms: ms(self.lookback),
             subquery_step_ms: ms(self.subquery_step).max(1),
             limits: &self.limits,
-            deadline: tokio::time::Instant::now() + self.limits.timeout,
+            deadline: Instant::now() + self.limits.timeout,
             cancel,
         }
     }

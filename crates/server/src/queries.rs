@@ -2,15 +2,23 @@
 //! than somebody waits for the answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use promql::{Cancel, Engine, Limits};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tsdb::Tsdb;
 
 use crate::config::QueryConfig;
+
+/// How long a query may keep the thread of its request, as the making of a page of `/metrics` does. Most
+/// panels of a dashboard take less, and two changes of thread would cost them a good part of that.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// How many slow queries are remembered, at most.
+const SLOW: usize = 256;
 
 /// How long a query waits until others have ended.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,6 +58,8 @@ pub(crate) struct Queries {
     engine: Engine,
     concurrency: usize,
     room: Arc<Semaphore>,
+    /// Keys of queries that took longer than [`AT_ONCE`], each at the place that its remainder names.
+    slow: [AtomicU64; SLOW],
     stopping: CancellationToken,
 }
 
@@ -69,6 +79,7 @@ impl Queries {
             engine: Engine { limits, ..Engine::default() },
             concurrency: config.concurrency,
             room: Arc::new(Semaphore::new(config.concurrency)),
+            slow: std::array::from_fn(|_| AtomicU64::new(0)),
             stopping,
         }
     }
@@ -76,6 +87,32 @@ impl Queries {
     /// The engine with the configured limits.
     pub(crate) fn engine(&self) -> Engine {
         self.engine.clone()
+    }
+
+    /// Does `work` on this very thread where that takes no time to speak of, else begins anew as
+    /// [`Self::run`] does. Queries of one `key` are taken to cost the same: one that took long is not tried here
+    /// again until it has been fast.
+    pub(crate) async fn run_at_once<T: Send + 'static>(
+        &self,
+        key: u64,
+        work: impl Fn(&Tsdb, &Cancel) -> Result<T, promql::Error> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let slow = &self.slow[key as usize % self.slow.len()];
+        let is_slow = slow.load(Ordering::Relaxed) == key;
+        if let (Some(store), false) = (&self.history, is_slow)
+            && let Ok(_place) = self.room.try_acquire()
+        {
+            match work(store, &Cancel::after(AT_ONCE)) {
+                Err(promql::Error::Canceled) => slow.store(key, Ordering::Relaxed),
+                done => return Ok(done?),
+            }
+        }
+        let begun = Instant::now();
+        let done = self.run(work).await;
+        if is_slow && begun.elapsed() < AT_ONCE {
+            slow.store(0, Ordering::Relaxed);
+        }
+        done
     }
 
     /// Does `work` on a thread of its own. When the caller is dropped, or the service stops, the
@@ -115,6 +152,8 @@ impl Drop for CancelOnDrop {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use tokio::sync::oneshot;
     use tsdb::Options;
 
@@ -174,6 +213,35 @@ mod tests {
         let (outcome, ()) = tokio::join!(endless(&queries, begun, ended), stop);
         assert!(matches!(outcome, Err(QueryError::Stopping)), "{outcome:?}");
         timeout(Duration::from_secs(20), has_ended).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_slow_query_is_begun_anew_on_a_thread_of_its_own_and_goes_there_at_once_the_next_time()
+     {
+        let directory = tempfile::tempdir().unwrap();
+        let queries = queries(&directory, &CancellationToken::new());
+        let here = std::thread::current().id();
+        let places = Arc::new(Mutex::new(Vec::new()));
+        let ask = |cost: Duration| {
+            let places = Arc::clone(&places);
+            queries.run_at_once(7, move |_, cancel| {
+                places.lock().unwrap().push(std::thread::current().id() == here);
+                std::thread::sleep(cost);
+                if cancel.is_canceled() { Err(promql::Error::Canceled) } else { Ok(()) }
+            })
+        };
+        for (cost, is_here) in [
+            (AT_ONCE / 100, vec![true]),
+            (AT_ONCE * 2, vec![true, false]),
+            (AT_ONCE * 2, vec![false]),
+        ] {
+            ask(cost).await.unwrap();
+            assert_eq!(std::mem::take(&mut *places.lock().unwrap()), is_here, "{cost:?}");
+        }
+        // How fast a thread answers is up to the machine.
+        while places.lock().unwrap().last() != Some(&true) {
+            ask(Duration::ZERO).await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

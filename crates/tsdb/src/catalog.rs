@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use expfmt::Kind;
-use model::series::{Labels, METRIC_NAME, Matcher};
+use model::series::{Labels, METRIC_NAME, MatchOp, Matcher};
 
 use crate::target::TargetState;
 
@@ -18,7 +18,10 @@ pub(crate) struct Catalog(RwLock<Known>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) shapes: Vec<Labels>,
+    /// Readers hold on to the list as it was.
+    pub(crate) shapes: Arc<Vec<Labels>>,
+    /// The shapes of each metric.
+    shapes_by_name: HashMap<Arc<str>, Vec<u32>>,
     shape_numbers: HashMap<Labels, u32>,
     pub(crate) targets: Vec<Arc<TargetState>>,
     target_numbers: HashMap<Labels, u32>,
@@ -52,7 +55,12 @@ impl Catalog {
         let next = known.shapes.len() as u32;
         let number = *known.shape_numbers.entry(labels.clone()).or_insert(next);
         if number == next {
-            known.shapes.push(labels.clone());
+            Arc::make_mut(&mut known.shapes).push(labels.clone());
+            if let Some((_, name)) =
+                labels.pairs().iter().find(|(label, _)| **label == *METRIC_NAME)
+            {
+                known.shapes_by_name.entry(Arc::clone(name)).or_default().push(number);
+            }
         }
         number
     }
@@ -103,7 +111,7 @@ const SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_total"];
 impl Known {
     /// Of every target and of every shape.
     fn labels(&self) -> impl Iterator<Item = &Labels> {
-        self.targets.iter().map(|target| &target.labels).chain(&self.shapes)
+        self.targets.iter().map(|target| &target.labels).chain(self.shapes.iter())
     }
 
     /// The metric that series of this name belong to.
@@ -131,13 +139,13 @@ impl Known {
 #[derive(Debug)]
 pub(crate) struct Selection {
     pub(crate) targets: Vec<(Arc<TargetState>, Arc<Vec<bool>>)>,
-    pub(crate) shapes: Vec<Labels>,
+    pub(crate) shapes: Arc<Vec<Labels>>,
 }
 
 impl Known {
     /// Puts each matcher to the target where that has the label, and to the shapes where it has not.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> Selection {
-        let mut accepted: HashMap<Vec<bool>, Arc<Vec<bool>>> = HashMap::new();
+        let mut accepted: HashMap<Vec<bool>, Option<Arc<Vec<bool>>>> = HashMap::new();
         let mut targets = Vec::new();
         for target in &self.targets {
             let values: Vec<_> =
@@ -148,14 +156,34 @@ impl Known {
             }
             let is_left: Vec<bool> = values.iter().map(Option::is_none).collect();
             let shapes = accepted.entry(is_left).or_insert_with_key(|is_left| {
-                let left = || matchers.iter().zip(is_left).filter(|(_, is_left)| **is_left);
-                let accepts = |shape: &Labels| left().all(|(matcher, _)| matcher.accepts(shape));
-                Arc::new(self.shapes.iter().map(accepts).collect())
+                let left = matchers.iter().zip(is_left).filter(|(_, is_left)| **is_left);
+                self.accepted(&left.map(|(matcher, _)| matcher).collect::<Vec<_>>())
             });
-            if shapes.contains(&true) {
+            if let Some(shapes) = shapes {
                 targets.push((Arc::clone(target), Arc::clone(shapes)));
             }
         }
-        Selection { targets, shapes: self.shapes.clone() }
+        Selection { targets, shapes: Arc::clone(&self.shapes) }
+    }
+
+    /// Which shapes all `matchers` accept, by number; nothing when that is none.
+    fn accepted(&self, matchers: &[&Matcher]) -> Option<Arc<Vec<bool>>> {
+        let mut is_accepted = vec![false; self.shapes.len()];
+        let mut any = false;
+        let mut check = |number: usize| {
+            let shape = &self.shapes[number];
+            is_accepted[number] = matchers.iter().all(|matcher| matcher.accepts(shape));
+            any |= is_accepted[number];
+        };
+        // Most queries name the metric, of which there are a few shapes among hundreds.
+        let name = matchers.iter().find(|m| m.name() == METRIC_NAME && m.op() == MatchOp::Eq);
+        match name.map(|matcher| matcher.value()).filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let numbers = self.shapes_by_name.get(name).into_iter().flatten();
+                numbers.for_each(|number| check(*number as usize));
+            }
+            None => (0..self.shapes.len()).for_each(check),
+        }
+        any.then(|| Arc::new(is_accepted))
     }
 }

@@ -142,7 +142,7 @@ impl Wishes {
 }
 
 /// Every target of which something is wanted, with what that is, and the labels of all shapes.
-fn wishes(shards: &Shards, asks: &[Ask]) -> (Vec<Wanted>, Vec<Labels>) {
+fn wishes(shards: &Shards, asks: &[Ask]) -> (Vec<Wanted>, Arc<Vec<Labels>>) {
     let known = shards.catalog.read();
     let mut accepted: BTreeMap<u32, Vec<Accepted>> = BTreeMap::new();
     for (place, ask) in asks.iter().enumerate() {
@@ -159,7 +159,7 @@ fn wishes(shards: &Shards, asks: &[Ask]) -> (Vec<Wanted>, Vec<Labels>) {
         let wishes = wishes.or_insert_with(|| Arc::new(Wishes::new(asks, &accepted)));
         all.push((Arc::clone(&known.targets[number as usize]), Arc::clone(wishes)));
     }
-    (all, known.shapes.clone())
+    (all, Arc::clone(&known.shapes))
 }
 
 /// A file that is read from.

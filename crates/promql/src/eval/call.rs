@@ -151,6 +151,11 @@ fn of_range(
         let rows = ranges.apply(context, stands_for(name), true, grid, |_| Some(1.0))?;
         return Ok(absent::evaluate(&args[0], &rows, grid));
     }
+    match name {
+        "changes" => return ranges.count_pairs(context, grid, over_time::is_change),
+        "resets" => return ranges.count_pairs(context, grid, over_time::is_reset),
+        _ => {}
+    }
     let number = |index: usize| scalar(context, &args[index], grid);
     let apply = |figure: &dyn Fn(&Window<'_>) -> Option<f64>| {
         ranges.apply(context, stands_for(name), name == "last_over_time", grid, figure)
@@ -196,13 +201,11 @@ fn of_range(
             })
         }
         "avg_over_time" => apply(&whole(over_time::avg)),
-        "changes" => apply(&whole(over_time::changes)),
         "count_over_time" => apply(&|window| Some(window.samples.len() as f64)),
         "last_over_time" => apply(&|window| window.samples.last().map(|sample| sample.value)),
         "max_over_time" => apply(&whole(over_time::max)),
         "min_over_time" => apply(&whole(over_time::min)),
         "present_over_time" => apply(&|_| Some(1.0)),
-        "resets" => apply(&whole(over_time::resets)),
         "stddev_over_time" => apply(&|window| Some(over_time::stdvar(window.samples).sqrt())),
         "stdvar_over_time" => apply(&whole(over_time::stdvar)),
         "sum_over_time" => apply(&whole(over_time::sum)),

@@ -1,4 +1,4 @@
-//! Statistics of a window: the `*_over_time` functions, `changes`, `resets`.
+//! Statistics of a window: the `*_over_time` functions; and what `changes` and `resets` count.
 
 use model::series::Sample;
 
@@ -78,16 +78,12 @@ pub(super) fn stdvar(samples: &[Sample]) -> f64 {
     squares.corrected() / samples.len() as f64
 }
 
-/// How often the value differs from the one before; NaN does not differ from NaN.
-pub(super) fn changes(samples: &[Sample]) -> f64 {
-    let differs = |pair: &&[Sample]| {
-        let (before, after) = (pair[0].value, pair[1].value);
-        before != after && !(before.is_nan() && after.is_nan())
-    };
-    samples.windows(2).filter(differs).count() as f64
+/// Whether a value is another than the one before; NaN does not differ from NaN.
+pub(super) fn is_change(before: f64, value: f64) -> bool {
+    before != value && !(before.is_nan() && value.is_nan())
 }
 
-/// How often the value is below the one before.
-pub(super) fn resets(samples: &[Sample]) -> f64 {
-    samples.windows(2).filter(|pair| pair[1].value < pair[0].value).count() as f64
+/// Whether a value is below the one before.
+pub(super) fn is_reset(before: f64, value: f64) -> bool {
+    value < before
 }

@@ -1,6 +1,7 @@
 //! Range vectors: selectors and subqueries as series with a window that slides over them.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use model::series::{Labels, MatchOp, Sample, is_stale};
 
@@ -109,6 +110,31 @@ impl Ranges<'_> {
         steps: Grid,
         figure: impl Fn(&Window<'_>) -> Option<f64>,
     ) -> Result<Vec<Row>, Error> {
+        let slide = |windows: &Windows<'_>| windows.slide(context, &figure);
+        self.of_each(context, stands_for, keeps_name, steps, slide)
+    }
+
+    /// How many samples of each window, with the one before, `is_counted` accepts. Each pair is looked at once,
+    /// however many windows it is in.
+    pub(super) fn count_pairs(
+        self,
+        context: &Context<'_>,
+        steps: Grid,
+        is_counted: fn(f64, f64) -> bool,
+    ) -> Result<Vec<Row>, Error> {
+        let count = |windows: &Windows<'_>| windows.count_pairs(context, is_counted);
+        self.of_each(context, None, false, steps, count)
+    }
+
+    /// The rows of all series, given the `values` of one at all steps.
+    fn of_each(
+        self,
+        context: &Context<'_>,
+        stands_for: Option<Figure>,
+        keeps_name: bool,
+        steps: Grid,
+        values: impl Fn(&Windows<'_>) -> Result<Vec<f64>, Error>,
+    ) -> Result<Vec<Row>, Error> {
         let Self { content, range_ms, seen } = self;
         let has_one_name = match &content {
             Content::Stored(selector) => selector
@@ -122,8 +148,7 @@ impl Ranges<'_> {
             context.check_size(rows.len() + 1, steps)?;
             let Series { labels, mut samples } = series;
             samples.retain(|sample| !is_stale(sample.value));
-            let windows = Windows { samples: &samples, spacing_ms, range_ms, seen, steps };
-            let values = windows.slide(context, &figure)?;
+            let values = values(&Windows { samples: &samples, spacing_ms, range_ms, seen, steps })?;
             if values.iter().copied().any(rows::is_present) {
                 rows.push((labels, values));
             }
@@ -190,6 +215,39 @@ impl Windows<'_> {
     ) -> Result<Vec<f64>, Error> {
         let Self { samples, spacing_ms, range_ms, seen, steps } = *self;
         let may_reset = samples.windows(2).any(|pair| pair[1].value < pair[0].value);
+        self.values(context, |step, places| {
+            let (end_ms, now_ms) = (seen.at(step), steps.at(step));
+            let start_ms = end_ms.saturating_sub(range_ms);
+            let samples = &samples[places];
+            figure(&Window { samples, start_ms, end_ms, now_ms, step, may_reset, spacing_ms })
+        })
+    }
+
+    /// How many pairs of neighbours within each window `is_counted` accepts.
+    fn count_pairs(
+        &self,
+        context: &Context<'_>,
+        is_counted: fn(f64, f64) -> bool,
+    ) -> Result<Vec<f64>, Error> {
+        let pairs = self.samples.windows(2);
+        // Of each sample: how many pairs are counted up to it.
+        let counted = pairs.scan(0_u64, |count, pair| {
+            *count += u64::from(is_counted(pair[0].value, pair[1].value));
+            Some(*count)
+        });
+        let counted: Vec<u64> = std::iter::once(0).chain(counted).collect();
+        self.values(context, |_, places| {
+            Some((counted[places.end - 1] - counted[places.start]) as f64)
+        })
+    }
+
+    /// The `value` of every window that holds a sample, given its step and the places of its samples.
+    fn values(
+        &self,
+        context: &Context<'_>,
+        value: impl Fn(usize, Range<usize>) -> Option<f64>,
+    ) -> Result<Vec<f64>, Error> {
+        let Self { samples, range_ms, seen, steps, .. } = *self;
         let (mut first, mut past) = (0, 0);
         let mut values = Vec::with_capacity(steps.steps);
         for step in 0..steps.steps {
@@ -201,11 +259,8 @@ impl Windows<'_> {
             while samples.get(first).is_some_and(|sample| sample.at_ms < start_ms) {
                 first += 1;
             }
-            let samples = samples.get(first..past).unwrap_or_default();
-            let now_ms = steps.at(step);
-            let window = Window { samples, start_ms, end_ms, now_ms, step, may_reset, spacing_ms };
-            let is_empty = samples.is_empty();
-            values.push(if is_empty { None } else { figure(&window) }.unwrap_or(ABSENT));
+            let found = if first < past { value(step, first..past) } else { None };
+            values.push(found.unwrap_or(ABSENT));
             // A window of a long range may hold very many samples.
             if step % 64 == 63 {
                 context.check()?;

@@ -1,13 +1,14 @@
 //! `query` and `query_range`: PromQL for one moment and for a range.
 
 use std::cmp;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::extract::State;
 use promql::{Engine, Query};
 
 use super::failure::Failure;
 use super::json::Success;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, Steps};
 use crate::state::Shared;
 
 /// The value of a PromQL expression at one moment.
@@ -30,7 +31,7 @@ pub(super) async fn query(
     let engine = engine(&shared, &parameters)?;
     let limit = parameters.limit()?;
     let text = parameters.query()?;
-    let answer = shared.queries.run(move |store, cancel| {
+    let answer = shared.queries.run_at_once(key(&text, 1), move |store, cancel| {
         let query = Query::parse(&text)?;
         let value = engine.instant(store, &query, at_ms, cancel)?;
         Ok(Success::of_query(&value, limit))
@@ -60,13 +61,21 @@ pub(super) async fn query_range(
     let engine = engine(&shared, &parameters)?;
     let limit = parameters.limit()?;
     let text = parameters.query()?;
-    let answer = shared.queries.run(move |store, cancel| {
+    let Steps { start_ms, end_ms, step_ms } = steps;
+    let key = key(&text, end_ms - start_ms);
+    let answer = shared.queries.run_at_once(key, move |store, cancel| {
         let query = Query::parse(&text)?;
-        let (start, end, step) = (steps.start_ms, steps.end_ms, steps.step_ms);
-        let value = engine.range(store, &query, start, end, step, cancel)?;
+        let value = engine.range(store, &query, start_ms, end_ms, step_ms, cancel)?;
         Ok(Success::of_query(&value, limit))
     });
     Ok(answer.await?)
+}
+
+/// What queries of about the same cost have in common: the text, and how long a time they are about.
+fn key(text: &str, span_ms: i64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (text, span_ms).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The engine with what the request says; its time is never more than the server's.
