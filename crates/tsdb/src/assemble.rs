@@ -1,6 +1,6 @@
 //! From columns of blocks to the samples of one series.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use model::series::{Figure, Sample};
 
@@ -18,11 +18,16 @@ pub(crate) struct Column<'a> {
 }
 
 impl Column<'_> {
+    /// The places of those within `span`.
+    fn within(&self, span: &RangeInclusive<i64>) -> Range<usize> {
+        let from = self.times.partition_point(|time| time < span.start());
+        from..self.times.partition_point(|time| time <= span.end()).max(from)
+    }
+
     /// Those within `span`.
     pub(crate) fn samples(&self, span: &RangeInclusive<i64>) -> impl Iterator<Item = Sample> {
-        let from = self.times.partition_point(|time| time < span.start());
-        let to = self.times.partition_point(|time| time <= span.end()).max(from);
-        let pairs = self.times[from..to].iter().zip(&self.bits[from..to]);
+        let within = self.within(span);
+        let pairs = self.times[within.clone()].iter().zip(&self.bits[within]);
         let present = pairs.filter(|(_, bits)| **bits != ABSENT);
         present.map(|(at_ms, bits)| Sample { at_ms: *at_ms, value: f64::from_bits(*bits) })
     }
@@ -50,6 +55,8 @@ pub(crate) fn append(
     let of = |kept: Kept| columns.iter().filter(move |column| column.kept == kept);
     let chosen = kept_for(figure)[0];
     let has_figure = of(chosen).next().is_some();
+    let figures = of(if has_figure { chosen } else { Kept::Last });
+    out.reserve(figures.map(|column| column.within(span).len()).sum());
     if !has_figure {
         out.extend(of(Kept::Last).flat_map(|column| column.samples(span)));
     } else if figure == Figure::Mean {

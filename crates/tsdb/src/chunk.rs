@@ -104,16 +104,20 @@ impl Head {
         if bytes::take_byte(&mut input)? != FORMAT {
             return None;
         }
-        let mut times = Vec::new();
         let (mut last, mut step) = (0_i64, 0_i64);
-        for _ in 0..bytes::take(&mut input)? {
+        let count = bytes::take(&mut input)?;
+        // A time takes a byte at least.
+        let mut times = Vec::with_capacity(input.len().min(usize::try_from(count).ok()?));
+        for _ in 0..count {
             step = step.checked_add(bytes::take_signed(&mut input)?)?;
             last = last.checked_add(step)?;
             times.push(last);
         }
-        let mut columns = Vec::new();
         let (mut series, mut place) = (0_u32, PREFIX + sealed.len());
-        for _ in 0..bytes::take(&mut input)? {
+        let count = bytes::take(&mut input)?;
+        // A column takes two bytes at least.
+        let mut columns = Vec::with_capacity((input.len() / 2).min(usize::try_from(count).ok()?));
+        for _ in 0..count {
             series = series.checked_add(u32::try_from(bytes::take(&mut input)?).ok()?)?;
             let end = place.checked_add(usize::try_from(bytes::take(&mut input)?).ok()?)?;
             columns.push((series, place..end));

@@ -1,7 +1,9 @@
 //! One file: a day of raw samples, the latest scrapes as rows and all others as blocks; or some days
 //! of coarser ones, all of them blocks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -373,37 +375,57 @@ impl Reader<'_> {
 
     /// A block with its head read; none when that is damaged.
     pub(crate) fn block(&self, number: i64) -> rusqlite::Result<Option<StoredBlock<'_>>> {
-        let blob = self.connection().blob_open("main", "block", "data", number, true)?;
-        let mut prefix = [0; PREFIX];
-        if blob.len() < PREFIX {
-            return Ok(None);
-        }
-        blob.read_at_exact(&mut prefix, 0)?;
-        let length = u32::from_le_bytes(prefix) as usize;
-        if length > blob.len() - PREFIX {
-            return Ok(None);
-        }
-        let mut head = vec![0; length];
-        blob.read_at_exact(&mut head, PREFIX)?;
-        Ok(Head::decode(&head).map(|head| StoredBlock { head, blob }))
+        let mut query = self
+            .connection()
+            .prepare_cached("SELECT iif(length(data) <= ?, data, NULL) FROM block WHERE id = ?")?;
+        let whole: Option<Vec<u8>> = query.query_row(params![WHOLE, number], |row| row.get(0))?;
+        let data = match whole {
+            Some(whole) => Data::Whole(whole),
+            None => {
+                Data::Parts(self.connection().blob_open("main", "block", "data", number, true)?)
+            }
+        };
+        let Some(prefix) = data.read(0..PREFIX)? else { return Ok(None) };
+        let length = prefix.first_chunk().map_or(0, |prefix| u32::from_le_bytes(*prefix));
+        let Some(head) = data.read(PREFIX..PREFIX + length as usize)? else { return Ok(None) };
+        Ok(Head::decode(&head).map(|head| StoredBlock { head, data }))
     }
 }
+
+/// Blocks up to this many bytes are read whole: to open one in order to read parts of it takes longer.
+const WHOLE: i64 = 64 << 10;
 
 /// A block in the file: its columns are read when they are asked for.
 pub(crate) struct StoredBlock<'r> {
     pub(crate) head: Head,
-    blob: Blob<'r>,
+    data: Data<'r>,
+}
+
+enum Data<'r> {
+    Whole(Vec<u8>),
+    Parts(Blob<'r>),
+}
+
+impl Data<'_> {
+    /// Some of its bytes; none where it ends before.
+    fn read(&self, range: Range<usize>) -> rusqlite::Result<Option<Cow<'_, [u8]>>> {
+        match self {
+            Self::Whole(whole) => Ok(whole.get(range).map(Cow::Borrowed)),
+            Self::Parts(blob) if range.end > blob.len() => Ok(None),
+            Self::Parts(blob) => {
+                let mut part = vec![0; range.len()];
+                blob.read_at_exact(&mut part, range.start)?;
+                Ok(Some(Cow::Owned(part)))
+            }
+        }
+    }
 }
 
 impl StoredBlock<'_> {
     /// The column at this place of the head; none when it is damaged.
     pub(crate) fn column(&self, place: usize) -> rusqlite::Result<Option<Vec<u64>>> {
-        let Some((_, bytes)) = self.head.columns.get(place) else { return Ok(None) };
-        if bytes.end > self.blob.len() {
-            return Ok(None);
-        }
-        let mut sealed = vec![0; bytes.len()];
-        self.blob.read_at_exact(&mut sealed, bytes.start)?;
-        Ok(self.head.column(&sealed))
+        let Some((_, range)) = self.head.columns.get(place) else { return Ok(None) };
+        let sealed = self.data.read(range.clone())?;
+        Ok(sealed.and_then(|sealed| self.head.column(&sealed)))
     }
 }
