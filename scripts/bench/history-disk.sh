@@ -17,13 +17,7 @@ milliseconds="${2:-70}"
 repeats="${3:-20}"
 find_prometheus
 build_monitor
-build_example panels
-[ -n "${ETCD_MONITOR_EXAMPLES:-}" ] || build_release --package tsdb --example load_scrapes
-recorded="${RECORDED:-$work/day.om}"
-if ! [ -s "$recorded" ]; then
-  build_example record
-  "$examples/record" "$("$root/scripts/etcd/get.sh" --any)" "$scrapes" "$milliseconds" >"$recorded"
-fi
+find_recording "$scrapes" "$milliseconds"
 
 "$examples/load_scrapes" "$work/data/history" <"$recorded" | tr ' ' '\n' >"$work/load"
 figure() { sed -n "s/^$1=//p" "$work/load"; }
@@ -39,8 +33,6 @@ theirs="$(each "$(size "$work/prometheus")")"
 start_monitor --endpoints 127.0.0.1:1
 echo 'global: { scrape_interval: 15s }' >"$work/prometheus.yml"
 start_prometheus "$work/prometheus.yml" "$work/prometheus"
-
-end="$(tail -n 2 "$recorded" | awk 'NR == 1 { print $NF }')"
 
 count() {
   curl --silent --fail --output /dev/null --write-out '%{time_total}\n' --max-time 60 \

@@ -20,14 +20,7 @@ repeats="${2:-10}"
 case "$what" in week | fleet | all) ;; *) fail "knows week, fleet and all, not $what" ;; esac
 find_prometheus
 build_monitor
-build_example panels
-[ -n "${ETCD_MONITOR_EXAMPLES:-}" ] || build_release --package tsdb --example load_scrapes
-recorded="${RECORDED:-$work/day.om}"
-if ! [ -s "$recorded" ]; then
-  build_example record
-  "$examples/record" "$("$root/scripts/etcd/get.sh" --any)" 5760 70 >"$recorded"
-fi
-end="$(tail -n 2 "$recorded" | awk 'NR == 1 { print $NF }')"
+find_recording 5760 70
 
 # The recorded day as if it had ended $1 seconds before.
 earlier() { awk -v by="$1" '/^#/ { next } { $NF -= by; print }' "$recorded"; }

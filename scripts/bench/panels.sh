@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The panels of the etcd mixin's dashboard, asked of the monitor and of a real Prometheus by turns.
 #
-# To be sourced after lib.sh; needs $url, $prometheus_url, $end (seconds of the last sample) and $repeats.
+# To be sourced after lib.sh; needs $url, $prometheus_url and $repeats.
 # shellcheck shell=bash
 # shellcheck disable=SC2154
 
@@ -25,6 +25,19 @@ queries=(
   "changes(etcd_server_leader_changes_seen_total{$S}[1d])"
   "$(p99 etcd_network_peer_round_trip_time_seconds)"
 )
+
+# Builds what makes and asks for a recorded day, and puts the file's name into $recorded and the second of its last
+# sample into $end: $1 scrapes, $2 milliseconds apart, unless the environment variable RECORDED names one.
+find_recording() {
+  build_example panels
+  [ -n "${ETCD_MONITOR_EXAMPLES:-}" ] || build_release --package tsdb --example load_scrapes
+  recorded="${RECORDED:-$work/day.om}"
+  if ! [ -s "$recorded" ]; then
+    build_example record
+    "$examples/record" "$("$root/scripts/etcd/get.sh" --any)" "$1" "$2" >"$recorded"
+  fi
+  end="$(tail -n 2 "$recorded" | awk 'NR == 1 { print $NF }')"
+}
 
 # The value at which the part $2 of the numbers in file $1 lies.
 part() { sort -n "$1" | awk -v p="$2" '{ v[NR] = $1 } END { printf "%.2f", v[int((NR - 1) * p) + 1] }'; }

@@ -429,3 +429,26 @@ impl StoredBlock<'_> {
         Ok(sealed.and_then(|sealed| self.head.column(&sealed)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_reads_the_same_whole_and_in_parts() {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection.execute_batch(SCHEMA).expect("tables");
+        let data: Vec<u8> = (0..200).collect();
+        let sql = "INSERT INTO block VALUES (1, 0, 0, 0, 0, 0, ?)";
+        connection.execute(sql, params![data]).expect("a block");
+        let blob = connection.blob_open("main", "block", "data", 1, true).expect("a blob");
+        let (whole, parts) = (Data::Whole(data.clone()), Data::Parts(blob));
+        for range in [0..4, 4..150, 199..200, 200..200, 150..201, 300..301] {
+            let expected = data.get(range.clone()).map(<[u8]>::to_vec);
+            for read in [whole.read(range.clone()), parts.read(range.clone())] {
+                let read = read.expect("a sound file").map(Cow::into_owned);
+                assert_eq!(read, expected, "{range:?}");
+            }
+        }
+    }
+}
