@@ -1,6 +1,6 @@
 //! Where a member answers clients: scheme, host and port, or a socket in the file system.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// etcd's default port for clients.
@@ -34,9 +34,6 @@ pub struct Endpoint {
     /// Path of a Unix socket, in place of host and port.
     socket: Option<String>,
 }
-
-/// Ends the host of a URL that stands for a socket; no name under `invalid` exists (RFC 6761).
-const SOCKET_SUFFIX: &str = ".unix-socket.invalid";
 
 impl Endpoint {
     /// An endpoint from its parts; `host` is a name or an address, an IPv6 one without brackets.
@@ -108,25 +105,6 @@ impl Endpoint {
             Some(_) => self.to_string(),
             None => format!("{}://{self}", self.scheme.as_str()),
         }
-    }
-
-    /// What stands for it in the URL of an HTTP request: `scheme://host:port`, also for a socket.
-    pub(crate) fn request_url(&self) -> String {
-        let Some(path) = &self.socket else { return self.url() };
-        let mut url = format!("{}://", self.scheme.as_str());
-        for byte in path.bytes() {
-            let _ = write!(url, "{byte:02x}");
-        }
-        url.push_str(SOCKET_SUFFIX);
-        url
-    }
-
-    /// The endpoint for which `host` stands in the URL of an HTTP request, if it is a socket.
-    pub(crate) fn of_request_host(scheme: Scheme, host: &str) -> Option<Self> {
-        let digits = host.strip_suffix(SOCKET_SUFFIX)?;
-        let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-        let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
-        Some(Self::socket(scheme, String::from_utf8(bytes?).ok()?))
     }
 }
 
@@ -293,12 +271,6 @@ mod tests {
         assert_eq!(plain.socket_path(), Some("/run/localhost:m1"));
         let secure = Endpoint::parse("unix://etcd.sock", Scheme::Https).unwrap();
         assert_eq!((secure.host(), secure.scheme()), ("etcd.sock", Scheme::Https));
-        for endpoint in [plain, secure] {
-            let url = endpoint.request_url();
-            let host = url.split_once("://").unwrap().1;
-            assert_eq!(Endpoint::of_request_host(endpoint.scheme(), host), Some(endpoint));
-        }
-        assert_eq!(Endpoint::of_request_host(Scheme::Http, "etcd.example.com"), None);
     }
 
     #[test]

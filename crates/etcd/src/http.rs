@@ -1,33 +1,20 @@
 //! Pages that members serve by HTTP/1.1, such as `/metrics` and `/version`; forms may be posted as
-//! well. Connections with TLS are kept, since a handshake is dear.
+//! well. A connection is kept for the next page.
 
-use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http::{HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
 use jiff::Timestamp;
 use tokio::time::timeout;
-use tower::Service;
 
-use crate::classify;
-use crate::dial::{self, Protocol};
 use crate::endpoint::{Endpoint, EndpointError, Scheme};
 use crate::error::{Error, ErrorClass, Failure};
-use crate::stream::Stream;
+use crate::http1::KeptStreams;
 use crate::tls::TlsSource;
 
-/// How long an unused connection is kept: longer than the time between two scrapes.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Largest buffer of a connection, the smallest that hyper takes. A page arrives in as many parts as
-/// it takes, and each of a thousand members holds a buffer.
-const BUFFER_BYTES: usize = 8 << 10;
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// A page, of a member or of another address.
@@ -87,20 +74,14 @@ pub struct HttpReply {
     pub body: Bytes,
 }
 
-type HttpClient = Client<Dialler, Full<Bytes>>;
-
-/// The kept connections of one cluster.
+/// The connections of one cluster, for pages.
 pub(crate) struct HttpPool {
-    dialler: Dialler,
-    /// With the generation of the TLS settings that its connections were made with.
-    client: Mutex<(u64, HttpClient)>,
+    kept: KeptStreams,
 }
 
 impl HttpPool {
     pub(crate) fn new(tls: Arc<TlsSource>, dial_timeout: Duration) -> Self {
-        let dialler = Dialler { tls, dial_timeout };
-        let client = Mutex::new((0, dialler.client()));
-        Self { dialler, client }
+        Self { kept: KeptStreams::new(tls, dial_timeout) }
     }
 
     pub(crate) async fn get(
@@ -172,111 +153,17 @@ impl HttpPool {
         endpoint: &Endpoint,
         path: &str,
         mut request: Request<Full<Bytes>>,
-        max: usize,
+        max_body_bytes: usize,
     ) -> Result<HttpReply, Failure> {
-        let uri: Uri = format!("{}{path}", endpoint.request_url())
-            .parse()
-            .map_err(|_| Failure::new(ErrorClass::Other, "not a path of a URL"))?;
-        *request.uri_mut() = uri;
-        if endpoint.scheme() == Scheme::Http {
-            // Opening one again costs less than 30 kB for as long as it waits for the next scrape.
-            request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        let response = self.client(endpoint).request(request).await.map_err(|error| {
-            classify::find::<Failure>(&error).cloned().unwrap_or_else(|| broken(endpoint, &error))
-        })?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, max).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let text = format!("the body is larger than {max} bytes");
-                Failure::new(ErrorClass::Other, text)
-            } else {
-                Failure::new(ErrorClass::Transport, format!("the connection broke: {error}"))
-            }
-        })?;
-        Ok(HttpReply {
-            status: head.status.as_u16(),
-            date: date(&head.headers),
-            content_type: text(&head.headers, &header::CONTENT_TYPE).map(str::to_owned),
-            body: body.to_bytes(),
-        })
-    }
-
-    /// The client whose connections have the TLS settings of now.
-    fn client(&self, endpoint: &Endpoint) -> HttpClient {
-        let mut kept = self.client.lock().expect("invariant: no holder of this lock panics");
-        if endpoint.scheme() == Scheme::Https {
-            let generation = self.dialler.tls.generation();
-            if kept.0 != generation {
-                *kept = (generation, self.dialler.client());
-            }
-        }
-        kept.1.clone()
-    }
-}
-
-fn broken(endpoint: &Endpoint, error: &hyper_util::client::legacy::Error) -> Failure {
-    let cause = classify::innermost(error);
-    let failure = Failure::new(ErrorClass::Transport, format!("the connection broke: {cause}"));
-    match endpoint.scheme() {
-        Scheme::Http => failure.with_remedy("if the server uses TLS, give the URL as https://"),
-        Scheme::Https => failure,
-    }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    parser.parse_timestamp(text(headers, &header::DATE)?).ok()
-}
-
-/// Opens HTTP/1.1 connections for the pool.
-#[derive(Clone)]
-struct Dialler {
-    tls: Arc<TlsSource>,
-    dial_timeout: Duration,
-}
-
-impl Dialler {
-    fn client(&self) -> HttpClient {
-        Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(1)
-            .http1_max_buf_size(BUFFER_BYTES)
-            .build(self.clone())
-    }
-}
-
-impl Service<Uri> for Dialler {
-    type Response = TokioIo<Stream>;
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { tls, dial_timeout } = self.clone();
-        Box::pin(async move {
-            let scheme = uri.scheme_str().unwrap_or("http");
-            let kind = if scheme == "https" { Scheme::Https } else { Scheme::Http };
-            let socket = Endpoint::of_request_host(kind, uri.host().unwrap_or_default());
-            let endpoint = if let Some(endpoint) = socket {
-                endpoint
-            } else {
-                let authority = uri.authority().map_or("", |authority| authority.as_str());
-                Endpoint::parse(&format!("{scheme}://{authority}"), Scheme::Http)
-                    .map_err(|error| Failure::new(ErrorClass::Other, error.to_string()))?
-            };
-            let reached = AtomicBool::new(false);
-            let dialled =
-                dial::dial(&endpoint, &tls, Protocol::Http1, dial_timeout, &reached).await?;
-            Ok(TokioIo::new(dialled.stream))
-        })
+        let not_a_path = || Failure::new(ErrorClass::Other, "not a path of a URL");
+        *request.uri_mut() = path.parse::<Uri>().map_err(|_| not_a_path())?;
+        let host = match endpoint.socket_path() {
+            // As curl has it: a path cannot be the name of a host.
+            Some(_) => "localhost".to_owned(),
+            None => endpoint.to_string(),
+        };
+        let host = HeaderValue::try_from(host).map_err(|_| not_a_path())?;
+        request.headers_mut().insert(header::HOST, host);
+        self.kept.ask(endpoint, &request, max_body_bytes).await
     }
 }

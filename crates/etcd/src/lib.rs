@@ -21,6 +21,7 @@ mod endpoint;
 mod error;
 mod flight;
 mod http;
+mod http1;
 mod http2;
 mod key;
 mod lease;

@@ -27,6 +27,14 @@ macro_rules! with {
     };
 }
 
+impl Socket {
+    /// Whether there is nothing to read, not even an end. What it finds is lost.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let read = with!(self, io => io.try_read(&mut [0]));
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,

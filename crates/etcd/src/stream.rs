@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -146,6 +145,14 @@ impl Stream {
         Self { io, greeting: Arc::default(), traffic, first: Some(Vec::new()) }
     }
 
+    /// Whether the server has said nothing since the last answer, and not closed the connection.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match &self.io {
+            Io::Plain(io) => io.is_quiet(),
+            Io::Tls(io) => io.get_ref().0.is_quiet(),
+        }
+    }
+
     pub(crate) fn traffic(&self) -> Arc<Traffic> {
         Arc::clone(&self.traffic)
     }
@@ -236,11 +243,5 @@ impl AsyncWrite for Stream {
             Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
             Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
         }
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
     }
 }

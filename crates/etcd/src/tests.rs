@@ -2,6 +2,7 @@
 
 mod auth;
 mod connection;
+mod pages;
 mod strangers;
 mod tls;
 

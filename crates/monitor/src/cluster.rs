@@ -278,7 +278,7 @@ impl Watch {
         let Some(target) = self.targets.get_mut(endpoint) else { return };
         match &reply {
             Reply::Scrape(scrape) => target.figures = self.record.scraped(endpoint, scrape),
-            Reply::Clock(_) => {}
+            Reply::Version(_) => {}
             other => {
                 if let (Some(open), Some(sent_at)) = (&mut self.open, other.sent_at())
                     && sent_at >= open.started_at
@@ -375,8 +375,8 @@ impl Watch {
             let of = self.record.scraped_member(endpoint);
             let profiler = target.scrape.as_ref().and_then(|scrape| scrape.profiler);
             let scrape = self.scraper.clone().scrape(target.member.clone(), of, profiler);
-            let clock = self.scraper.clone().time_of_day(target.member.clone());
-            let clock_after = skew::ask_after(target.scrapes);
+            let version = self.scraper.clone().version(target.member.clone());
+            let version_after = skew::ask_after(target.scrapes);
             target.scrapes = target.scrapes.wrapping_add(1);
             let (endpoint, replies) = (endpoint.clone(), self.reply_to.clone());
             tokio::spawn(async move {
@@ -385,10 +385,10 @@ impl Watch {
                 let _ = replies.send((endpoint.clone(), Reply::Scrape(scrape))).await;
                 tokio::select! {
                     () = replies.closed() => return,
-                    () = sleep(clock_after) => {}
+                    () = sleep(version_after) => {}
                 }
-                if let Some(reading) = clock.await {
-                    let _ = replies.send((endpoint, Reply::Clock(reading))).await;
+                if let Some(answer) = version.await {
+                    let _ = replies.send((endpoint, Reply::Version(answer))).await;
                 }
             });
         }

@@ -464,15 +464,10 @@ fn view_with_memory(
     }
 }
 
-/// The cluster version, as the member that was scraped last tells it.
+/// The cluster version, as the member that was asked last tells it.
 fn cluster_version(sweep: &Sweep) -> Option<String> {
-    sweep
-        .members
-        .iter()
-        .filter_map(|member| member.scrape.as_ref())
-        .filter_map(|scrape| Some((scrape.at, &scrape.version.as_ref()?.etcdcluster)))
-        .max_by_key(|(at, _)| *at)
-        .map(|(_, version)| version.clone())
+    let told = sweep.members.iter().filter_map(|member| member.cluster_version.as_ref());
+    told.max_by_key(|(at, _)| *at).map(|(_, version)| version.clone())
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::config::Timeouts;
-use crate::scrape::Scrape;
-use crate::skew::ClockReading;
+use crate::scrape::{Scrape, VersionAnswer};
 use crate::sweep::Call;
 use crate::write_probe::WriteProbe;
 
@@ -72,12 +71,12 @@ pub enum Reply {
     Write(Call<()>),
     /// A scrape.
     Scrape(Scrape),
-    /// The time of day of a member, asked for by itself.
-    Clock(ClockReading),
+    /// What was asked for after a scrape, at a moment of its own.
+    Version(VersionAnswer),
 }
 
 impl Reply {
-    /// When its question was sent; a scrape and the time of day are no questions of a sweep.
+    /// When its question was sent; a scrape and what follows it are no questions of a sweep.
     pub fn sent_at(&self) -> Option<Timestamp> {
         match self {
             Self::Status(call) => Some(call.sent_at),
@@ -85,7 +84,7 @@ impl Reply {
             Self::Alarms(call) => Some(call.sent_at),
             Self::SerializableRead(call) | Self::LinearizableRead(call) => Some(call.sent_at),
             Self::Write(call) => Some(call.sent_at),
-            Self::Scrape(_) | Self::Clock(_) => None,
+            Self::Scrape(_) | Self::Version(_) => None,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Reading the HTTP side of one member: `/metrics`, `/version` and `/health`, and once an hour whether
-//! it serves its profiler.
+//! Reading the HTTP side of one member: `/metrics` and `/health`, at a moment of its own `/version`, and
+//! once an hour whether it serves its profiler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::skew::ClockReading;
 /// The profiler is asked for this seldom: a flag does not change without a restart.
 const PROFILER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// The page does not wait longer than this for each of the other answers: a member whose disk stalls
+/// The page does not wait longer than this for the other answer: a member whose disk stalls
 /// serves its page at once, and thinks about its health for many seconds.
 const MAX_ANSWER_WAIT: Duration = Duration::from_secs(2);
 
@@ -32,8 +32,6 @@ pub struct Scrape {
     pub at: Timestamp,
     /// The numbers of `/metrics`, or why there are none.
     pub page: Result<Arc<Page>, String>,
-    /// `/version`; `None` when it did not answer soon.
-    pub version: Option<VersionAnswer>,
     /// `/health`; `None` when it did not answer soon.
     pub health: Option<HealthAnswer>,
     /// The time of day that its replies carry, in the order in which they were asked for. A page of
@@ -56,20 +54,20 @@ impl Scrape {
     /// A scrape that brought this page, and nothing else.
     #[cfg(test)]
     pub(crate) fn of_page(at: Timestamp, page: Result<Arc<Page>, String>) -> Self {
-        Self { at, page, version: None, health: None, clock: Vec::new(), profiler: None }
+        Self { at, page, health: None, clock: Vec::new(), profiler: None }
     }
 }
 
 /// The answer of `/version`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionAnswer {
-    /// Server version.
-    pub etcdserver: String,
-    /// Cluster version: the lowest minor of all members; `not_decided` right after bootstrap.
-    pub etcdcluster: String,
-    /// Storage version (3.6 and later).
-    #[serde(default)]
-    pub storage: Option<String>,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// The lowest minor version of all members; `not_decided` right after bootstrap. `None` where
+    /// something else than etcd answers.
+    pub cluster_version: Option<String>,
+    /// The time of day that came with it.
+    pub clock: Option<ClockReading>,
 }
 
 /// The answer of `/health`.
@@ -86,7 +84,7 @@ pub struct HealthAnswer {
 pub struct Scraper {
     /// For the time of a scrape.
     pub clock: Arc<dyn Clock>,
-    /// For the page; the other requests have no more than two seconds of it.
+    /// For the page; each other request has no more than two seconds of it.
     pub deadline: Duration,
     /// A base URL with `{host}`, where metrics are not on the client URL.
     pub metrics_url: Option<String>,
@@ -97,7 +95,7 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Asks all three and keeps what came; `of` is the member as the sink is to know it, `profiler`
+    /// Asks for both and keeps what came; `of` is the member as the sink is to know it, `profiler`
     /// what it last told of that, which is asked for again only after an hour.
     pub async fn scrape(
         self,
@@ -114,7 +112,6 @@ impl Scraper {
             sink.no_page(&of, at, started.elapsed());
         }
         drop(permit);
-        let version = self.small(&member, "/version", &mut clock).await;
         let health = self.small(&member, "/health", &mut clock).await;
         let is_due = profiler.is_none_or(|last| at.duration_since(last.at) >= PROFILER_EVERY);
         let profiler = if is_due { self.profiler(&member).await.or(profiler) } else { profiler };
@@ -122,17 +119,23 @@ impl Scraper {
             at,
             page,
             profiler,
-            version: version.and_then(|reply| serde_json::from_slice(&reply.body).ok()),
             health: health.and_then(|reply| read_health(reply.status, &reply.body)),
             clock,
         }
     }
 
-    /// Asks for no more than the time of day.
-    pub async fn time_of_day(self, member: Member) -> Option<ClockReading> {
+    /// Asks for the version of the cluster, and with it for the time of day.
+    pub async fn version(self, member: Member) -> Option<VersionAnswer> {
+        #[derive(Deserialize)]
+        struct Answer {
+            etcdcluster: String,
+        }
+        let at = self.clock.now();
         let mut clock = Vec::new();
-        self.small(&member, "/version", &mut clock).await?;
-        clock.pop()
+        let reply = self.small(&member, "/version", &mut clock).await?;
+        let answer: Option<Answer> = serde_json::from_slice(&reply.body).ok();
+        let cluster_version = answer.map(|answer| answer.etcdcluster);
+        Some(VersionAnswer { at, cluster_version, clock: clock.pop() })
     }
 
     async fn page(
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_waits_two_seconds_for_each_of_the_other_answers() {
+    async fn the_page_waits_two_seconds_for_the_other_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(serve_only_metrics(listener));
@@ -303,9 +306,9 @@ mod tests {
         let scrape = scraper.scrape(member, of, profiler).await;
         let took = started.elapsed();
         assert!(scrape.page.is_ok(), "{:?}", scrape.page);
-        assert_eq!((scrape.version, scrape.health), (None, None));
+        assert_eq!(scrape.health, None);
         // Far below the deadline, also where the page itself took long.
-        assert!((2 * MAX_ANSWER_WAIT..Duration::from_secs(40)).contains(&took), "{took:?}");
+        assert!((MAX_ANSWER_WAIT..Duration::from_secs(40)).contains(&took), "{took:?}");
         server.abort();
     }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Replies kept: with four to a scrape, two minutes.
-const REPLIES: usize = 32;
+/// Replies kept: with three to a scrape, two minutes.
+const REPLIES: usize = 24;
 
 /// The golden section: its multiples, less what is whole, are as far apart as can be, however many.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;

@@ -115,6 +115,8 @@ pub struct MemberSweep {
     pub scrape: Option<Arc<Scrape>>,
     /// How many scrapes in a row, that one included, brought no page while it answered.
     pub failed_scrapes: u32,
+    /// The version of the cluster as it told it last, and when it was asked.
+    pub cluster_version: Option<(Timestamp, String)>,
     /// What its last scrapes amount to.
     pub figures: Option<Arc<Figures>>,
     /// When the certificate that it showed last expires.
@@ -135,6 +137,7 @@ impl MemberSweep {
             write: Observed::default(),
             scrape: None,
             failed_scrapes: 0,
+            cluster_version: None,
             figures: None,
             certificate_expires_at: None,
         }

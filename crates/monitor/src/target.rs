@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use etcd::{Alarm, Header, Member, MemberList, Status};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::metrics::figures::Figures;
@@ -28,6 +29,8 @@ pub(crate) struct Target {
     /// What the last scrapes amount to.
     pub(crate) figures: Option<Arc<Figures>>,
     failed_scrapes: u32,
+    /// The version of the cluster as it told it last, and when.
+    cluster_version: Option<(Timestamp, String)>,
     status: Slot<Status>,
     local_members: Slot<MemberList>,
     members: Slot<MemberList>,
@@ -73,6 +76,7 @@ impl Target {
             scrape: None,
             figures: None,
             failed_scrapes: 0,
+            cluster_version: None,
             status: Slot::new(),
             local_members: Slot::new(),
             members: Slot::new(),
@@ -106,7 +110,12 @@ impl Target {
             Reply::SerializableRead(call) => self.serializable_read.put(call),
             Reply::LinearizableRead(call) => self.linearizable_read.put(call),
             Reply::Write(call) => self.write.put(call),
-            Reply::Clock(reading) => self.clock.push(reading),
+            Reply::Version(answer) => {
+                self.clock.extend(answer.clock);
+                if let Some(version) = answer.cluster_version {
+                    self.cluster_version = Some((answer.at, version));
+                }
+            }
             Reply::Scrape(mut scrape) => {
                 scrape.clock.splice(0..0, self.clock.drain(..));
                 // What a member that is down does not serve says nothing of its metrics.
@@ -132,6 +141,7 @@ impl Target {
             write: self.write.observed(now),
             scrape: self.scrape.clone(),
             failed_scrapes: self.failed_scrapes,
+            cluster_version: self.cluster_version.clone(),
             figures: self.figures.clone(),
             certificate_expires_at: self
                 .member
