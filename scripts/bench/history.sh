@@ -2,18 +2,21 @@
 # Measures what the history costs beside a real Prometheus that keeps the same series of the same
 # 1,000 simulated members, scraped every 15 s.
 #
-# usage: scripts/bench/history.sh [SECONDS [CLUSTERS [HEALTH]]]
-#        600 seconds, 334 clusters and a health probe every 2s when not given
+# usage: scripts/bench/history.sh [SECONDS [CLUSTERS [HEALTH [RULES]]]]
+#        600 seconds, 334 clusters, a health probe every 2s and no rules when not given
 #
 # Both run at once; the members are simulated by a process of their own, which counts for nobody.
 # Ours also probes each member's health, in the same process: HEALTH = 1m shows what is left
-# without.
+# without. RULES = same has each evaluate the rules of `etcd-monitor rules default`; of those ours leaves
+# out what its own findings say, which are looked for in any case.
 # shellcheck source=scripts/bench/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 seconds="${1:-600}"
 clusters="${2:-334}"
 health="${3:-2s}"
+rules="${4:-none}"
+case "$rules" in none | same) ;; *) fail "RULES is none or same, not $rules" ;; esac
 find_prometheus
 build_monitor
 build_example fleet
@@ -22,11 +25,19 @@ await 60 test -s "$work/fleet.yaml" || fail "the fleet did not start: $(cat "$wo
 
 # A machine that is busy looks like clusters that are sick, which are asked more often by default.
 echo "defaults: { intervals: { health: $health, health_alert: $health } }" >>"$work/fleet.yaml"
+rule_files=""
+if [ "$rules" = same ]; then
+  "$monitor" rules default >"$work/rules.yml"
+  rule_files="rule_files: [ $work/rules.yml ]"
+else
+  echo "alerts: { default_rules: false }" >>"$work/fleet.yaml"
+fi
 
 # Each member is a target with the labels that the history gives it. What the history keeps from
 # its first event on, counters of calls, a relabelling cannot choose, so it drops them.
 cat >"$work/prometheus.yml" <<YAML
-global: { scrape_interval: 15s }
+global: { scrape_interval: 15s, evaluation_interval: 15s }
+$rule_files
 scrape_configs:
   - job_name: etcd
     metric_relabel_configs:
@@ -74,7 +85,7 @@ per_sample() { awk -v c="$1" -v t="$seconds" -v n="$2" 'BEGIN { printf "%.3f", c
 ours_each="$(per_sample "$ours_cpu" "$ours_samples")"
 theirs_each="$(per_sample "$theirs_cpu" "$theirs_samples")"
 
-header "$clusters clusters of 3 simulated members, every 15 s for $seconds s, health every $health"
+header "$clusters clusters of 3 simulated members, every 15 s for $seconds s, health every $health, rules: $rules"
 row "samples stored in a second: ours" "$((ours_samples / seconds))" '' ""
 row "samples stored in a second: Prometheus" "$((theirs_samples / seconds))" '' ""
 row "CPU per sample, health probes included: ours" "$ours_each" '' µs

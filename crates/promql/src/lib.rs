@@ -10,6 +10,7 @@
 mod engine;
 mod error;
 mod eval;
+pub mod json;
 mod labels;
 mod storage;
 mod syntax;
