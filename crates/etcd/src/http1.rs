@@ -25,6 +25,7 @@ use crate::dial::{self, Protocol};
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{ErrorClass, Failure};
 use crate::http::HttpReply;
+use crate::settle::settle;
 use crate::stream::Stream;
 use crate::tls::TlsSource;
 
@@ -134,22 +135,21 @@ async fn exchange(
     let (mut sender, connection) =
         settings.handshake(TokioIo::new(stream)).await.map_err(unanswered)?;
     let mut connection = pin!(connection.without_shutdown());
-    let answer = async move {
+    let mut answer = pin!(async move {
         let response = sender.send_request(request).await.map_err(unanswered)?;
         let is_kept = response.version() == Version::HTTP_11 && !closes(response.headers());
         Ok((read(response, max_body_bytes).await.map_err(Broken::Later)?, is_kept))
-    };
-    let mut answer = pin!(answer);
+    });
     let mut ended = None;
-    let (reply, is_kept) = poll_fn(|cx| {
+    let together = poll_fn(|cx| {
         if ended.is_none()
             && let Poll::Ready(parts) = connection.as_mut().poll(cx)
         {
             ended = Some(parts);
         }
         answer.as_mut().poll(cx)
-    })
-    .await?;
+    });
+    let (reply, is_kept) = settle(pin!(together)).await?;
     if !is_kept {
         return Ok((reply, None));
     }

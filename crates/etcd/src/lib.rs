@@ -30,6 +30,7 @@ mod messages;
 mod pages;
 mod range_stream;
 mod rpc;
+mod settle;
 mod snapshot;
 mod socket;
 mod stream;
