@@ -104,7 +104,7 @@ pub fn parse(body: &[u8], format: Format, limits: Limits) -> Reader<'_> {
         }
     };
     let ended = failed.is_some();
-    Reader { rest, failed, ended, line: 0, samples: 0, saw_eof: false, format, limits }
+    Reader { rest, failed, ended, line: 0, samples: 0, saw_eof: false, name: "", format, limits }
 }
 
 /// The lines of a page; made by [`parse`].
@@ -114,6 +114,8 @@ pub struct Reader<'a> {
     line: usize,
     samples: usize,
     saw_eof: bool,
+    /// The name of the sample before: the next one is likely to have it too.
+    name: &'a str,
     /// Nothing more comes but what `failed` holds.
     ended: bool,
     failed: Option<ParseError>,
@@ -186,8 +188,10 @@ impl<'a> Reader<'a> {
 
     fn read_sample(&mut self, mut scanner: Scanner<'a>) -> Result<Line<'a>, ParseError> {
         let text = scanner.text;
-        let (sample, labels) = read_sample(&mut scanner, self.format)
+        let (sample, labels) = read_sample(&mut scanner, self.name, self.format)
             .map_err(|mismatch| self.syntax(text, &mismatch))?;
+        // One in quotes may be any text, which without them is no name.
+        self.name = if sample.series.starts_with('{') { "" } else { sample.name };
         self.samples += 1;
         let (line, limits) = (self.line, self.limits);
         if self.samples > limits.samples {
@@ -257,14 +261,15 @@ fn read_family_name<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, Mismatch> 
     Ok(name)
 }
 
-/// Reads a sample and counts its labels.
+/// Reads a sample and counts its labels; its name may be `expected`, that of another sample.
 fn read_sample<'a>(
     scanner: &mut Scanner<'a>,
+    expected: &str,
     format: Format,
 ) -> Result<(Sample<'a>, usize), Mismatch> {
     let text = scanner.text;
     let start = scanner.at;
-    let mut name = scanner.bare_name(NameClass::Metric);
+    let mut name = scanner.metric_name(expected);
     let mut end = scanner.at;
     let mut labels = Labels::default();
     let mut label_count = 0;

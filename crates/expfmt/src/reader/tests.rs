@@ -55,6 +55,16 @@ fn tricky_samples_are_read() {
 }
 
 #[test]
+fn a_name_like_the_one_before_is_read_as_strictly() {
+    let page = "a{b=\"1\"} 1\na{b=\"2\"} 2\nab{b=\"3\"} 3\na 4\na {b=\"5\"} 5\n{\"ö\",b=\"6\"} 6\nö{b=\"7\"} 7\n";
+    check(
+        Format::Text,
+        page,
+        "a [b=\"1\"] 1.0\na [b=\"2\"] 2.0\nab [b=\"3\"] 3.0\na [] 4.0\na [b=\"5\"] 5.0\nö [b=\"6\"] 6.0\nline 7, column 1: expected a metric name or `#`, found \"ö{b=\\\"7\\\"} 7\"\n",
+    );
+}
+
+#[test]
 fn metadata_is_read_and_comments_are_passed_over() {
     check(
         Format::Text,
