@@ -17,8 +17,12 @@ use super::source::{CallType, PeerCounter, RequestKind, Source};
 pub(super) struct Span<'a> {
     pages: &'a [Arc<Page>],
     latest: &'a Page,
-    /// Several figures need them, and they are the dearest to work out.
+    // Several figures need each of these, and they are the dearest to work out.
     call_rates: OnceCell<Vec<(Call<'a>, f64)>>,
+    /// What each histogram of the layout observed.
+    observed: Box<[OnceCell<Option<Histogram>>]>,
+    /// The round trip times to all peers.
+    round_trips: OnceCell<Option<Histogram>>,
 }
 
 /// By how much something grew, in how many seconds.
@@ -44,7 +48,13 @@ struct Reading<'a> {
 impl<'a> Span<'a> {
     /// `None` without a page.
     pub(super) fn of(pages: &'a [Arc<Page>]) -> Option<Self> {
-        Some(Self { pages, latest: pages.last()?, call_rates: OnceCell::new() })
+        Some(Self::begin(pages, pages.last()?))
+    }
+
+    fn begin(pages: &'a [Arc<Page>], latest: &'a Page) -> Self {
+        let observed = (0..LAYOUT.histograms).map(|_| OnceCell::new()).collect();
+        let (call_rates, round_trips) = (OnceCell::new(), OnceCell::new());
+        Self { pages, latest, call_rates, observed, round_trips }
     }
 
     pub(super) fn latest(&self) -> &'a Page {
@@ -105,33 +115,36 @@ impl<'a> Span<'a> {
     }
 
     /// What a histogram observed in the span.
-    fn observed(&self, source: Source) -> Option<Histogram> {
+    fn observed(&self, source: Source) -> Option<&Histogram> {
         match source {
             Source::Quantile { histogram, .. } => self.observed_by(histogram),
-            Source::PeerQuantile(_) => {
-                let mut all: Option<Histogram> = None;
-                for peer in self.latest.peers() {
-                    if let Some(one) = self.round_trips(peer.remote) {
-                        all.get_or_insert_default().merge(&one);
-                    }
-                }
-                all
-            }
+            Source::PeerQuantile(_) => self.round_trips.get_or_init(|| self.all_trips()).as_ref(),
             _ => None,
         }
     }
 
+    fn all_trips(&self) -> Option<Histogram> {
+        let mut all: Option<Histogram> = None;
+        for peer in self.latest.peers() {
+            if let Some(one) = self.round_trips(peer.remote) {
+                all.get_or_insert_default().merge(&one);
+            }
+        }
+        all
+    }
+
     /// What a histogram observed in the span, by its name without `_bucket`.
-    pub(super) fn observed_by(&self, histogram: &str) -> Option<Histogram> {
+    pub(super) fn observed_by(&self, histogram: &str) -> Option<&Histogram> {
         let index = LAYOUT.histogram(histogram)?;
-        self.histogram_increase(|page| page.histogram(index))
+        let increase = || self.histogram_increase(|page| page.histogram(index));
+        self.observed[index].get_or_init(increase).as_ref()
     }
 
     /// The part of the span that is no longer than `seconds`, or not by much: its last step at least.
     pub(super) fn last(&self, seconds: f64) -> Self {
         let is_older = |page: &Arc<Page>| seconds_between(page.at(), self.latest.at()) >= seconds;
         let begin = self.pages.iter().rposition(is_older).unwrap_or(0);
-        Self { pages: &self.pages[begin..], latest: self.latest, call_rates: OnceCell::new() }
+        Self::begin(&self.pages[begin..], self.latest)
     }
 
     /// The round trip times to a peer that were observed in the span.

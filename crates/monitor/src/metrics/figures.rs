@@ -95,8 +95,8 @@ impl Figures {
         let recent = span.last(DISK_SECONDS);
         Self {
             disk: DiskTimes {
-                fsync: recent.observed_by(WAL_FSYNC),
-                commit: recent.observed_by(BACKEND_COMMIT),
+                fsync: recent.observed_by(WAL_FSYNC).cloned(),
+                commit: recent.observed_by(BACKEND_COMMIT).cloned(),
             },
             at: span.latest().at(),
             window: Duration::try_from_secs_f64(span.seconds()).unwrap_or_default(),

@@ -16,6 +16,9 @@ pub(crate) struct Histogram {
 /// More buckets than any histogram of etcd has (21): what is above is no page of etcd.
 pub(super) const MAX_BUCKETS: usize = 64;
 
+/// As most histograms of etcd have.
+const USUAL_BUCKETS: usize = 16;
+
 impl Histogram {
     pub(super) const fn new() -> Self {
         Self { buckets: Vec::new() }
@@ -23,6 +26,16 @@ impl Histogram {
 
     /// Adds to the bucket with this bound. Returns whether there was room.
     pub(super) fn add(&mut self, le: f64, count: f64) -> bool {
+        // A page has them in order.
+        if self.buckets.last().is_none_or(|last| last.le.total_cmp(&le).is_lt())
+            && self.buckets.len() < MAX_BUCKETS
+        {
+            if self.buckets.is_empty() {
+                self.buckets.reserve(USUAL_BUCKETS);
+            }
+            self.buckets.push(Bucket { le, count });
+            return true;
+        }
         match self.buckets.binary_search_by(|bucket| bucket.le.total_cmp(&le)) {
             Ok(index) => self.buckets[index].count += count,
             Err(_) if self.buckets.len() == MAX_BUCKETS => return false,

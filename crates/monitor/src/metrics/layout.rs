@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
+
 use super::catalogue::CATALOGUE;
-use super::source::{ACTIVE_PEERS, HANDLED, PeerCounter, ROUND_TRIP, STARTED, Source};
+use super::source::{
+    ACTIVE_PEERS, HANDLED, PROCESS_START_TIME, PeerCounter, ROUND_TRIP, STARTED, Source,
+};
 
 /// The layout of every page.
 pub(super) static LAYOUT: LazyLock<Layout> = LazyLock::new(Layout::new);
@@ -31,7 +35,9 @@ pub(super) enum Target {
 /// The names that the catalogue needs, and their places on a page.
 #[derive(Debug)]
 pub(super) struct Layout {
-    targets: HashMap<String, Target>,
+    targets: HashMap<String, Target, RandomState>,
+    /// The place of the time at which the process started, which every rate asks for.
+    pub(super) started_at: Option<usize>,
     /// How many scalars a page has.
     pub(super) scalars: usize,
     /// How many histograms a page has, apart from those of the peers.
@@ -40,10 +46,12 @@ pub(super) struct Layout {
 
 impl Layout {
     fn new() -> Self {
-        let mut layout = Self { targets: HashMap::new(), scalars: 0, histograms: 0 };
+        let mut layout =
+            Self { targets: HashMap::default(), started_at: None, scalars: 0, histograms: 0 };
         for figure in CATALOGUE {
             layout.add(figure.source);
         }
+        layout.started_at = layout.scalar(PROCESS_START_TIME);
         layout
     }
 

@@ -10,7 +10,7 @@ use model::id::MemberId;
 use super::histogram::{Histogram, MAX_BUCKETS};
 use super::layout::{LAYOUT, Target};
 use super::requests::Requests;
-use super::source::{CallType, PROCESS_START_TIME, PeerCounter, QUOTA};
+use super::source::{CallType, PeerCounter, QUOTA};
 
 /// More than a cluster has members, by far; what is above is no page of etcd.
 const MAX_PEERS: usize = 64;
@@ -198,7 +198,7 @@ impl Page {
 
     /// When the process started, by its own clock, seconds of Unix time.
     pub fn process_start_time(&self) -> Option<f64> {
-        self.gauge(PROCESS_START_TIME)
+        LAYOUT.started_at.and_then(|index| self.scalar(index))
     }
 
     /// The size of the database at which the member refuses writes, bytes.
