@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::series::{Figure, Labels, Matcher, Sample, Series, Want};
+use rusqlite::Transaction;
 
 use crate::assemble::{self, Column};
 use crate::catalog::Selection;
@@ -76,14 +77,25 @@ fn each(
     let mut files: Vec<OpenPart<'_>> = (parts.iter().zip(&readers))
         .map(|(part, reader)| OpenPart { part, reader, wanted: None })
         .collect();
-    for (target, wanted) in &targets {
-        let found = Found::of(shards, &mut files, target, wanted, want)?;
-        if !found.places.is_empty() && visit(&shapes, &found)?.is_break() {
-            break;
+    for batch in targets.chunks(BATCH) {
+        // Memory first: what becomes a block meanwhile is then seen twice and not missed.
+        let recent: Vec<_> = batch.iter().map(|(target, _)| target.recent(want.from_ms)).collect();
+        // One state of the files: blocks must not be merged between being listed and being read.
+        let snapshots: Result<Vec<_>, Error> = files.iter().map(OpenPart::snapshot).collect();
+        let snapshots = snapshots?;
+        for ((target, wanted), recent) in batch.iter().zip(recent) {
+            let found = Found::of(shards, &mut files, target, recent, wanted, want)?;
+            if !found.places.is_empty() && visit(&shapes, &found)?.is_break() {
+                return Ok(());
+            }
         }
+        drop(snapshots);
     }
     Ok(())
 }
+
+/// Targets that are read from one state of the files: to take one costs as much as to read a short column.
+const BATCH: usize = 16;
 
 /// A file that a query reads from.
 struct OpenPart<'q> {
@@ -100,7 +112,13 @@ struct Wanted {
     ours: BTreeMap<u32, u32>,
 }
 
-impl OpenPart<'_> {
+impl<'q> OpenPart<'q> {
+    /// One state of the file for all that is read until it is dropped.
+    fn snapshot(&self) -> Result<Transaction<'q>, Error> {
+        let path = || self.part.shard.path.clone();
+        self.reader.snapshot().map_err(|source| Error::Sql { path: path(), source })
+    }
+
     /// Our number of each wanted series by the file's; worked out once for all targets of which the
     /// same is wanted.
     fn ours(&mut self, names: &Names, is_wanted: &Arc<Vec<bool>>) -> &BTreeMap<u32, u32> {
@@ -152,13 +170,12 @@ impl<'q> Found<'q> {
         shards: &'q Shards,
         files: &mut [OpenPart<'q>],
         target: &'q TargetState,
+        mut recent: Vec<Rows>,
         wanted: &Arc<Vec<bool>>,
         want: Want,
     ) -> Result<Self, Error> {
         let (blocks, places) = (Vec::new(), BTreeMap::new());
         let mut found = Self { shards, target, blocks, places, spacing_ms: 0 };
-        // Memory first: what becomes a block meanwhile is then seen twice and not missed.
-        let mut recent = target.recent(want.from_ms);
         for file in files {
             let part = file.part;
             let outcome = found.of_file(file, wanted, want.figure);
@@ -193,9 +210,6 @@ impl<'q> Found<'q> {
         let names = part.shard.names();
         let Some(target) = names.targets.get(&self.target.number) else { return Ok(()) };
         let ours = file.ours(&names, wanted);
-        // One state of the file: blocks must not be merged between being listed and being opened.
-        // The open blobs hold it from then on.
-        let snapshot = reader.snapshot()?;
         let all_kept = match part.level {
             Level::Raw => &[Kept::Last],
             _ => assemble::kept_for(figure),
@@ -219,7 +233,7 @@ impl<'q> Found<'q> {
                 }
             }
         }
-        snapshot.commit()
+        Ok(())
     }
 
     /// Takes a block with the places of its wanted columns and our numbers of their series.
