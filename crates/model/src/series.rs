@@ -164,12 +164,38 @@ pub struct Want {
     pub figure: Figure,
     /// Whether of each series the last sample is all that counts; a source may give more.
     pub is_last: bool,
+    /// The parts of the range outside of which no sample counts, where there are any; a source may give
+    /// more.
+    pub windows: Option<Windows>,
+}
+
+/// Parts of a range, both ends inside: one ends with it, the others each some time before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// From one end to the next, milliseconds.
+    pub step_ms: i64,
+    /// From the first moment of each to its last.
+    pub length_ms: i64,
+}
+
+impl Windows {
+    /// Windows of this length at steps, unless they leave nothing out.
+    pub fn apart(step_ms: i64, length_ms: i64) -> Option<Self> {
+        (0..step_ms).contains(&length_ms).then_some(Self { step_ms, length_ms })
+    }
 }
 
 impl Want {
     /// Every sample of `from_ms..=to_ms`.
     pub fn all(from_ms: i64, to_ms: i64) -> Self {
-        Self { from_ms, to_ms, spacing_ms: None, figure: Figure::Last, is_last: false }
+        Self {
+            from_ms,
+            to_ms,
+            spacing_ms: None,
+            figure: Figure::Last,
+            is_last: false,
+            windows: None,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod value;
 
 pub use engine::{Cancel, Engine, Limits, Query};
 pub use error::Error;
-pub use storage::{Ask, Asked, Figure, Series, Storage, StorageError, Want};
+pub use storage::{Ask, Asked, Figure, Series, Storage, StorageError, Want, Windows};
 pub use syntax::lexer::parse_duration;
 pub use unit::{Unit, Units};
 pub use value::Value;

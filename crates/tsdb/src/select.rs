@@ -1,10 +1,10 @@
 //! Reading: which series, and their samples from files and memory.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use model::series::{Figure, Labels, Matcher, Sample, Series, Want};
+use model::series::{Labels, Matcher, Sample, Series, Want};
 use rusqlite::Transaction;
 
 use crate::assemble::{self, Column};
@@ -26,7 +26,7 @@ pub(crate) fn read(
 ) -> Result<(), Error> {
     each(shards, matchers, want, |shapes, found| {
         for (shape, places) in &found.places {
-            let samples = found.samples(places, want.figure)?;
+            let samples = found.samples(places)?;
             if samples.is_empty() {
                 continue;
             }
@@ -71,6 +71,9 @@ fn each(
     }
     let Selection { targets, shapes } = shards.catalog.read().select(matchers);
     let parts = shards.plan(want);
+    // How old the newest sample at a moment may be depends on how coarse any of them are.
+    let is_raw = parts.iter().all(|part| matches!(part.level, Level::Raw));
+    let want = Want { windows: want.windows.filter(|_| is_raw), ..want };
     let readers: Result<Vec<Reader<'_>>, Error> =
         parts.iter().map(|part| part.shard.reader()).collect();
     let readers = readers?;
@@ -143,6 +146,7 @@ struct Found<'q> {
     blocks: Vec<FoundBlock<'q>>,
     /// The wanted series, and where their samples are, file by file and oldest first.
     places: BTreeMap<u32, Vec<Place>>,
+    want: Want,
     /// The time between samples that is due to coarser data.
     spacing_ms: i64,
 }
@@ -157,6 +161,8 @@ struct Place {
 struct FoundBlock<'q> {
     part: &'q Part,
     kept: Kept,
+    /// The places of the times that are wanted.
+    wanted: Vec<Range<usize>>,
     content: Content<'q>,
 }
 
@@ -175,10 +181,10 @@ impl<'q> Found<'q> {
         want: Want,
     ) -> Result<Self, Error> {
         let (blocks, places) = (Vec::new(), BTreeMap::new());
-        let mut found = Self { shards, target, blocks, places, spacing_ms: 0 };
+        let mut found = Self { shards, target, blocks, places, want, spacing_ms: 0 };
         for file in files {
             let part = file.part;
-            let outcome = found.of_file(file, wanted, want.figure);
+            let outcome = found.of_file(file, wanted);
             match outcome.map_err(|source| Error::Sql { path: part.shard.path.clone(), source }) {
                 Err(error) if error.is_damage() => shards.damaged(format!("{error}")),
                 other => other?,
@@ -204,7 +210,6 @@ impl<'q> Found<'q> {
         &mut self,
         file: &mut OpenPart<'q>,
         wanted: &Arc<Vec<bool>>,
-        figure: Figure,
     ) -> rusqlite::Result<()> {
         let (part, reader) = (file.part, file.reader);
         let names = part.shard.names();
@@ -212,7 +217,7 @@ impl<'q> Found<'q> {
         let ours = file.ours(&names, wanted);
         let all_kept = match part.level {
             Level::Raw => &[Kept::Last],
-            _ => assemble::kept_for(figure),
+            _ => assemble::kept_for(self.want.figure),
         };
         for kept in all_kept {
             for number in reader.blocks(*target, *kept, part.from_ms, part.to_ms)? {
@@ -245,21 +250,30 @@ impl<'q> Found<'q> {
         columns: Vec<(usize, u32)>,
     ) {
         let block = self.blocks.len();
-        self.blocks.push(FoundBlock { part, kept, content });
+        let times = match &content {
+            Content::Stored(block) => &block.head.times,
+            Content::Memory(block) => &block.times,
+        };
+        let span = part.from_ms..=part.to_ms;
+        let wanted = match self.want.windows {
+            Some(windows) => assemble::within_windows(times, &span, windows, self.want.to_ms),
+            None => vec![assemble::within(times, &span)],
+        };
+        self.blocks.push(FoundBlock { part, kept, wanted, content });
         for (column, shape) in columns {
             self.places.entry(shape).or_default().push(Place { block, column });
         }
     }
 
     /// The samples of a series. A damaged part is noted, and the rest is read.
-    fn samples(&self, places: &[Place], figure: Figure) -> Result<Vec<Sample>, Error> {
+    fn samples(&self, places: &[Place]) -> Result<Vec<Sample>, Error> {
         let mut samples = Vec::new();
         let part_of = |place: &Place| self.blocks[place.block].part;
         for of_part in places.chunk_by(|a, b| std::ptr::eq(part_of(a), part_of(b))) {
             let part = part_of(&of_part[0]);
             let mut columns = Vec::with_capacity(of_part.len());
             for Place { block, column } in of_part {
-                let FoundBlock { kept, content, .. } = &self.blocks[*block];
+                let FoundBlock { kept, wanted, content, .. } = &self.blocks[*block];
                 let (times, bits) = match content {
                     Content::Memory(block) => {
                         (&block.times, Some(block.columns[*column].1.clone()))
@@ -272,14 +286,13 @@ impl<'q> Found<'q> {
                     }
                 };
                 if let Some(bits) = bits {
-                    columns.push(Column { kept: *kept, times, bits });
+                    columns.push(Column { kept: *kept, times, bits, wanted });
                 } else {
                     let path = part.shard.path.display();
                     self.shards.damaged(format!("a series in a block of {path}"));
                 }
             }
-            let span = part.from_ms..=part.to_ms;
-            assemble::append(&mut samples, &columns, figure, &span);
+            assemble::append(&mut samples, &columns, self.want.figure);
         }
         assemble::put_in_order(&mut samples);
         Ok(samples)

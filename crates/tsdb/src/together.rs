@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::series::{Ask, Asked, Labels, Matcher, Sample, Series, Source, SourceError, Want};
 use model::together::one_by_one;
 
-use crate::assemble::{Column, put_in_order};
+use crate::assemble::{self, Column, put_in_order};
 use crate::chunk::Block;
 use crate::error::Error;
 use crate::level::Level;
@@ -282,8 +282,9 @@ impl Scratch {
         if wish.is_last {
             samples.extend(last_of(times, &bits, wish));
         } else {
-            let column = Column { kept: Kept::Last, times, bits };
-            samples.extend(column.samples(&(wish.from_ms..=wish.to_ms)));
+            let wanted = [assemble::within(times, &(wish.from_ms..=wish.to_ms))];
+            let column = Column { kept: Kept::Last, times, bits, wanted: &wanted };
+            samples.extend(column.samples());
         }
         if was_empty && !samples.is_empty() {
             self.used.push(place);

@@ -7,7 +7,7 @@ use model::series::{Sample, is_stale};
 use super::rows::{ABSENT, Row};
 use super::{Context, Grid};
 use crate::error::Error;
-use crate::storage::{Figure, Series, Want};
+use crate::storage::{Figure, Series, Want, Windows};
 use crate::syntax::ast::Selector;
 
 /// Hands each series of a selector to `take`, with the time between two samples of it that is due to
@@ -72,6 +72,7 @@ fn latest(
         spacing_ms: (grid.steps > 1).then_some(grid.step_ms),
         figure: Figure::Last,
         is_last: grid.steps == 1,
+        windows: Windows::apart(seen.step_ms, context.lookback_ms),
     };
     let mut rows: Vec<Row> = Vec::new();
     each(context, selector, want, |Series { labels, samples }, spacing_ms| {

@@ -9,7 +9,7 @@ use super::rows::{self, ABSENT, Row};
 use super::{Context, Grid, Outcome, evaluate, select};
 use crate::error::Error;
 use crate::labels;
-use crate::storage::{Figure, Series, Want};
+use crate::storage::{self, Figure, Series, Want};
 use crate::syntax::ast::{Expr, Kind, Selector, Subquery};
 
 /// What a function sees at one step.
@@ -165,6 +165,7 @@ impl Ranges<'_> {
                     spacing_ms: stands_for.is_some().then(|| spacing(range_ms, steps)),
                     figure: stands_for.unwrap_or(Figure::Last),
                     is_last: false,
+                    windows: storage::Windows::apart(seen.step_ms, range_ms),
                 };
                 select::each(context, selector, want, add)?;
                 rows.sort_by(|a, b| a.0.cmp(&b.0));
