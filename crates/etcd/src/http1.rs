@@ -54,6 +54,7 @@ pub(crate) struct KeptStreams {
 enum Broken {
     /// Nothing of an answer came: as when the server closed the connection while it was unused.
     Unanswered(Failure),
+    /// An answer began, and is not to be had or of no use.
     Later(Failure),
 }
 
