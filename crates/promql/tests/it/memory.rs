@@ -16,7 +16,16 @@ impl Storage for Memory {
     ) -> Result<(), StorageError> {
         let is_chosen =
             |series: &&Series| matchers.iter().all(|matcher| matcher.accepts(&series.labels));
-        let is_inside = |sample: &&Sample| (want.from_ms..=want.to_ms).contains(&sample.at_ms);
+        // No more than what is asked for, though a source may give more: answers must not need it.
+        let is_in_window = |at_ms: i64| {
+            let before_end = i128::from(want.to_ms) - i128::from(at_ms);
+            want.windows.is_none_or(|windows| {
+                before_end % i128::from(windows.step_ms) <= i128::from(windows.length_ms)
+            })
+        };
+        let is_inside = |sample: &&Sample| {
+            (want.from_ms..=want.to_ms).contains(&sample.at_ms) && is_in_window(sample.at_ms)
+        };
         for series in self.0.iter().filter(is_chosen) {
             let samples: Vec<_> = series.samples.iter().filter(is_inside).copied().collect();
             let series = Series { labels: series.labels.clone(), samples };

@@ -1,10 +1,12 @@
 //! Matchers choose the series that a plain comparison of all of them chooses.
 
-use model::series::{Labels, MatchOp, Matcher, Source as _};
+use std::ops::ControlFlow;
+
+use model::series::{Labels, MatchOp, Matcher, Sample, Series, Source as _, Want, Windows};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::scrapes::{START, open};
+use crate::scrapes::{START, find, member, open, sample_of, series};
 
 fn any_matcher() -> impl Strategy<Value = Matcher> {
     let name = prop_oneof!["__name__", "cluster", "member", "le", "other"];
@@ -48,4 +50,35 @@ fn matchers_choose_what_a_plain_comparison_chooses() {
         prop_assert_eq!(&found, &expected);
         prop_assert_eq!(store.series(&matchers, 0, i64::MAX).expect("series"), expected);
     });
+}
+
+#[test]
+fn of_windows_that_are_apart_what_lies_in_them_is_read() {
+    let directory = TempDir::new().expect("a directory");
+    let store = open(&directory);
+    let ids = series(&store);
+    let target = member(&store, "m1");
+    // Over midnight, in blocks of two files and in memory.
+    let begin = START + 86_400_000 - 150 * 15_000;
+    for scrape in 0..300_u32 {
+        let at = begin + i64::from(scrape) * 15_000;
+        target.append(at, &sample_of(&ids, scrape)).expect("taken");
+    }
+    store.flush();
+    let (from, to) = (begin + 400_000, begin + 290 * 15_000 + 4_000);
+    let all = find(&store, "writes_total", from, to).remove(0).samples;
+    let matchers = [Matcher::new("__name__", MatchOp::Eq, "writes_total").expect("a matcher")];
+    for (step_ms, length_ms) in [(600_000, 300_000), (100_000, 15_000), (40_000, 0)] {
+        let windows = Windows::apart(step_ms, length_ms);
+        let is_wanted = |sample: &&Sample| (to - sample.at_ms) % step_ms <= length_ms;
+        let expected: Vec<Sample> = all.iter().filter(is_wanted).copied().collect();
+        let mut found = Vec::new();
+        let mut take = |series: Series, _| {
+            found.extend(series.samples);
+            ControlFlow::Continue(())
+        };
+        store.read(&matchers, Want { windows, ..Want::all(from, to) }, &mut take).expect("series");
+        assert_eq!(found, expected, "{step_ms} {length_ms}");
+        assert!(found.len() < all.len());
+    }
 }
