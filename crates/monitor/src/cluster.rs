@@ -278,7 +278,7 @@ impl Watch {
         let Some(target) = self.targets.get_mut(endpoint) else { return };
         match &reply {
             Reply::Scrape(scrape) => target.figures = self.record.scraped(endpoint, scrape),
-            Reply::Version(_) => {}
+            Reply::Aside(_) => {}
             other => {
                 if let (Some(open), Some(sent_at)) = (&mut self.open, other.sent_at())
                     && sent_at >= open.started_at
@@ -373,10 +373,9 @@ impl Watch {
             target.next_scrape = (target.next_scrape + step).max(now);
             target.is_scraping = true;
             let of = self.record.scraped_member(endpoint);
-            let profiler = target.scrape.as_ref().and_then(|scrape| scrape.profiler);
-            let scrape = self.scraper.clone().scrape(target.member.clone(), of, profiler);
-            let version = self.scraper.clone().version(target.member.clone());
-            let version_after = skew::ask_after(target.scrapes);
+            let scrape = self.scraper.clone().scrape(target.member.clone(), of);
+            let aside = self.scraper.clone().aside(target.member.clone(), target.profiler);
+            let aside_after = skew::ask_after(target.scrapes);
             target.scrapes = target.scrapes.wrapping_add(1);
             let (endpoint, replies) = (endpoint.clone(), self.reply_to.clone());
             tokio::spawn(async move {
@@ -385,11 +384,9 @@ impl Watch {
                 let _ = replies.send((endpoint.clone(), Reply::Scrape(scrape))).await;
                 tokio::select! {
                     () = replies.closed() => return,
-                    () = sleep(version_after) => {}
+                    () = sleep(aside_after) => {}
                 }
-                if let Some(answer) = version.await {
-                    let _ = replies.send((endpoint, Reply::Version(answer))).await;
-                }
+                let _ = replies.send((endpoint, Reply::Aside(aside.await))).await;
             });
         }
     }

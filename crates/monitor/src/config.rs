@@ -94,7 +94,7 @@ pub struct Timeouts {
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub linearizable: Duration,
-    /// For `/metrics`, `/version` and `/health`.
+    /// For `/metrics` and `/version`.
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub scrape: Duration,

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::config::Timeouts;
-use crate::scrape::{Scrape, VersionAnswer};
+use crate::scrape::{Aside, Scrape};
 use crate::sweep::Call;
 use crate::write_probe::WriteProbe;
 
@@ -72,7 +72,7 @@ pub enum Reply {
     /// A scrape.
     Scrape(Scrape),
     /// What was asked for after a scrape, at a moment of its own.
-    Version(VersionAnswer),
+    Aside(Aside),
 }
 
 impl Reply {
@@ -84,7 +84,7 @@ impl Reply {
             Self::Alarms(call) => Some(call.sent_at),
             Self::SerializableRead(call) | Self::LinearizableRead(call) => Some(call.sent_at),
             Self::Write(call) => Some(call.sent_at),
-            Self::Scrape(_) | Self::Version(_) => None,
+            Self::Scrape(_) | Self::Aside(_) => None,
         }
     }
 }

@@ -205,11 +205,8 @@ impl Scene {
             let text = lines.collect::<Vec<_>>().join("\n");
             let page = Arc::new(Page::parse(text.as_bytes(), at).unwrap());
             self.windows.entry(says.endpoint.clone()).or_default().push(Arc::clone(&page));
-            let scrape = Scrape {
-                clock: dates(at, says.clock_ms),
-                profiler: Some(ProfilerAnswer { at, is_served: says.profiler }),
-                ..Scrape::of_page(at, Ok(page))
-            };
+            let scrape =
+                Scrape { clock: dates(at, says.clock_ms), ..Scrape::of_page(at, Ok(page)) };
             self.scrapes.insert(says.endpoint.clone(), Arc::new(scrape));
         }
     }
@@ -278,13 +275,17 @@ impl Scene {
             certificate_expires_at: says.certificate_expires_at,
             linearizable_read: observed(started_at, says.took, reads.map(|()| header)),
             scrape: self.scrapes.get(&says.endpoint).cloned(),
+            profiler: self
+                .scrapes
+                .get(&says.endpoint)
+                .map(|scrape| ProfilerAnswer { at: scrape.at, is_served: says.profiler }),
             figures: self.windows.get(&says.endpoint).and_then(PageWindow::figures).map(Arc::new),
             ..MemberSweep::of(says.endpoint.clone())
         }
     }
 }
 
-/// The dates of the three replies of a scrape that begins at `at`; it comes at another part of the
+/// The dates of the two replies of a scrape that begins at `at`; it comes at another part of the
 /// second each time.
 fn dates(at: Timestamp, ahead_ms: i64) -> Vec<ClockReading> {
     let part = at.as_second() * 137 % 1_000;
@@ -294,7 +295,7 @@ fn dates(at: Timestamp, ahead_ms: i64) -> Vec<ClockReading> {
         let date = Timestamp::from_second(written.as_millisecond().div_euclid(1_000)).unwrap();
         ClockReading { sent_at, took: Duration::from_millis(2), date }
     };
-    (0..3).map(reply).collect()
+    (0..2).map(reply).collect()
 }
 
 fn observed<T>(started_at: Timestamp, took: Duration, answer: Option<T>) -> Observed<T> {

@@ -1,5 +1,6 @@
-//! Reading the HTTP side of one member: `/metrics` and `/health`, at a moment of its own `/version`, and
-//! once an hour whether it serves its profiler.
+//! Reading the HTTP side of one member: `/metrics`, at a moment of its own `/version`, and once an hour
+//! whether it serves its profiler. Its `/health` is not asked for: it tells nothing that the questions of
+//! a sweep do not, and costs the member one more linearizable read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,7 @@ use crate::skew::ClockReading;
 /// The profiler is asked for this seldom: a flag does not change without a restart.
 const PROFILER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// The page does not wait longer than this for the other answer: a member whose disk stalls
-/// serves its page at once, and thinks about its health for many seconds.
+/// For what a member has at hand, or will not answer soon.
 const MAX_ANSWER_WAIT: Duration = Duration::from_secs(2);
 
 /// The other answers are a line of JSON.
@@ -32,13 +32,9 @@ pub struct Scrape {
     pub at: Timestamp,
     /// The numbers of `/metrics`, or why there are none.
     pub page: Result<Arc<Page>, String>,
-    /// `/health`; `None` when it did not answer soon.
-    pub health: Option<HealthAnswer>,
     /// The time of day that its replies carry, in the order in which they were asked for. A page of
     /// metrics from another address does not count.
     pub clock: Vec<ClockReading>,
-    /// Whether the member serves its profiler, as it last told; `None` before that.
-    pub profiler: Option<ProfilerAnswer>,
 }
 
 /// Whether a member serves its profiler, `/debug/pprof`.
@@ -54,8 +50,18 @@ impl Scrape {
     /// A scrape that brought this page, and nothing else.
     #[cfg(test)]
     pub(crate) fn of_page(at: Timestamp, page: Result<Arc<Page>, String>) -> Self {
-        Self { at, page, health: None, clock: Vec::new(), profiler: None }
+        Self { at, page, clock: Vec::new() }
     }
+}
+
+/// What is asked for apart from the page, so that the page waits for none of it: a member whose disk
+/// stalls serves its page at once, and may think about anything else for many seconds.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// `/version`; `None` when it did not answer soon.
+    pub version: Option<VersionAnswer>,
+    /// Whether it serves its profiler; `None` when that was not asked, or not answered.
+    pub profiler: Option<ProfilerAnswer>,
 }
 
 /// The answer of `/version`.
@@ -68,15 +74,6 @@ pub struct VersionAnswer {
     pub cluster_version: Option<String>,
     /// The time of day that came with it.
     pub clock: Option<ClockReading>,
-}
-
-/// The answer of `/health`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthAnswer {
-    /// The member's own verdict.
-    pub is_healthy: bool,
-    /// Why not (3.5 and later), such as `ALARM NOSPACE`.
-    pub reason: String,
 }
 
 /// Where and how to scrape.
@@ -95,14 +92,8 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Asks for both and keeps what came; `of` is the member as the sink is to know it, `profiler`
-    /// what it last told of that, which is asked for again only after an hour.
-    pub async fn scrape(
-        self,
-        member: Member,
-        of: ScrapedMember,
-        profiler: Option<ProfilerAnswer>,
-    ) -> Scrape {
+    /// Asks for the page; `of` is the member as the sink is to know it.
+    pub async fn scrape(self, member: Member, of: ScrapedMember) -> Scrape {
         let permit = self.permits.acquire().await;
         let at = self.clock.now();
         let started = Instant::now();
@@ -112,30 +103,31 @@ impl Scraper {
             sink.no_page(&of, at, started.elapsed());
         }
         drop(permit);
-        let health = self.small(&member, "/health", &mut clock).await;
-        let is_due = profiler.is_none_or(|last| at.duration_since(last.at) >= PROFILER_EVERY);
-        let profiler = if is_due { self.profiler(&member).await.or(profiler) } else { profiler };
-        Scrape {
-            at,
-            page,
-            profiler,
-            health: health.and_then(|reply| read_health(reply.status, &reply.body)),
-            clock,
+        Scrape { at, page, clock }
+    }
+
+    /// Asks for what is not on the page; `profiler` is what the member last told of that.
+    pub async fn aside(self, member: Member, profiler: Option<ProfilerAnswer>) -> Aside {
+        let now = self.clock.now();
+        let is_due = profiler.is_none_or(|last| now.duration_since(last.at) >= PROFILER_EVERY);
+        Aside {
+            version: self.version(&member).await,
+            profiler: if is_due { self.profiler(&member).await } else { None },
         }
     }
 
     /// Asks for the version of the cluster, and with it for the time of day.
-    pub async fn version(self, member: Member) -> Option<VersionAnswer> {
+    async fn version(&self, member: &Member) -> Option<VersionAnswer> {
         #[derive(Deserialize)]
         struct Answer {
             etcdcluster: String,
         }
-        let at = self.clock.now();
-        let mut clock = Vec::new();
-        let reply = self.small(&member, "/version", &mut clock).await?;
+        let (at, started) = (self.clock.now(), Instant::now());
+        let reply = self.small(member, "/version").await?;
+        let clock = clock_reading(at, started.elapsed(), &reply);
         let answer: Option<Answer> = serde_json::from_slice(&reply.body).ok();
         let cluster_version = answer.map(|answer| answer.etcdcluster);
-        Some(VersionAnswer { at, cluster_version, clock: clock.pop() })
+        Some(VersionAnswer { at, cluster_version, clock })
     }
 
     async fn page(
@@ -173,27 +165,17 @@ impl Scraper {
         Ok(Arc::new(page))
     }
 
-    async fn small(
-        &self,
-        member: &Member,
-        path: &str,
-        clock: &mut Vec<ClockReading>,
-    ) -> Option<HttpReply> {
+    async fn small(&self, member: &Member, path: &str) -> Option<HttpReply> {
         let target = HttpTarget::of_member(path);
-        let (sent_at, started) = (self.clock.now(), Instant::now());
         let within = self.deadline.min(MAX_ANSWER_WAIT);
-        let reply = member.http_get(&target, within, MAX_ANSWER_BYTES).await.ok()?;
-        clock.extend(clock_reading(sent_at, started.elapsed(), &reply));
-        Some(reply)
+        member.http_get(&target, within, MAX_ANSWER_BYTES).await.ok()
     }
 
     /// Asks for the command line, the cheapest of the profiler's pages. Of the answer only that it came
     /// is kept.
     async fn profiler(&self, member: &Member) -> Option<ProfilerAnswer> {
-        let target = HttpTarget::of_member("/debug/pprof/cmdline");
         let at = self.clock.now();
-        let within = self.deadline.min(MAX_ANSWER_WAIT);
-        let reply = member.http_get(&target, within, MAX_ANSWER_BYTES).await.ok()?;
+        let reply = self.small(member, "/debug/pprof/cmdline").await?;
         let content_type = reply.content_type.as_deref().unwrap_or_default();
         // A proxy may answer anything with a page of its own.
         let is_served = reply.status == 200
@@ -235,21 +217,6 @@ fn parse_for(
     page
 }
 
-/// etcd 3.4 answers `{"health":"true"}`, later ones add a reason; an unhealthy one answers 503.
-fn read_health(status: u16, body: &[u8]) -> Option<HealthAnswer> {
-    #[derive(Deserialize)]
-    struct Answer {
-        health: String,
-        #[serde(default)]
-        reason: String,
-    }
-    let answer: Answer = serde_json::from_slice(body).ok()?;
-    Some(HealthAnswer {
-        is_healthy: status == 200 && answer.health == "true",
-        reason: answer.reason,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use etcd::{ClientConfig, Connector, Scheme};
@@ -280,17 +247,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_waits_two_seconds_for_the_other_answer() {
+    async fn a_page_waits_for_no_other_answer_and_those_for_two_seconds_each() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(serve_only_metrics(listener));
         let connector = Connector::new(ClientConfig::default()).unwrap();
         let member = connector.member(Endpoint::new(Scheme::Http, "127.0.0.1", port));
-        let clock = Arc::new(SystemClock);
-        // Asked just now, so that it is not asked again.
-        let profiler = Some(ProfilerAnswer { at: clock.now(), is_served: false });
         let scraper = Scraper {
-            clock,
+            clock: Arc::new(SystemClock),
             deadline: Duration::from_mins(1),
             metrics_url: None,
             permits: Arc::new(Semaphore::new(1)),
@@ -302,24 +266,14 @@ mod tests {
             member: "m1".into(),
             instance: "m1:2379".into(),
         };
-        let started = Instant::now();
-        let scrape = scraper.scrape(member, of, profiler).await;
-        let took = started.elapsed();
+        let scrape = scraper.clone().scrape(member.clone(), of).await;
         assert!(scrape.page.is_ok(), "{:?}", scrape.page);
-        assert_eq!(scrape.health, None);
-        // Far below the deadline, also where the page itself took long.
-        assert!((MAX_ANSWER_WAIT..Duration::from_secs(40)).contains(&took), "{took:?}");
+        let started = Instant::now();
+        let aside = scraper.aside(member, None).await;
+        let took = started.elapsed();
+        assert!(aside.version.is_none() && aside.profiler.is_none(), "{aside:?}");
+        // Far below the deadline, also on a slow machine.
+        assert!((MAX_ANSWER_WAIT * 2..Duration::from_secs(40)).contains(&took), "{took:?}");
         server.abort();
-    }
-
-    #[test]
-    fn health_is_read_as_every_version_writes_it() {
-        let read = |status, body: &str| read_health(status, body.as_bytes());
-        let healthy = HealthAnswer { is_healthy: true, reason: String::new() };
-        assert_eq!(read(200, r#"{"health":"true"}"#), Some(healthy.clone()));
-        assert_eq!(read(200, r#"{"health":"true","reason":""}"#), Some(healthy));
-        let sick = HealthAnswer { is_healthy: false, reason: "ALARM NOSPACE".into() };
-        assert_eq!(read(503, r#"{"health":"false","reason":"ALARM NOSPACE"}"#), Some(sick));
-        assert_eq!(read(200, "<html>"), None);
     }
 }

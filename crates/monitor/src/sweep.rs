@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::benchmark::Benchmark;
 use crate::consistency::Consistency;
 use crate::metrics::figures::Figures;
-use crate::scrape::Scrape;
+use crate::scrape::{ProfilerAnswer, Scrape};
 
 /// A question that has waited this long counts against the member, although its deadline has not
 /// passed: a healthy member answers in milliseconds, and an election takes at most about 1 s with
@@ -117,6 +117,8 @@ pub struct MemberSweep {
     pub failed_scrapes: u32,
     /// The version of the cluster as it told it last, and when it was asked.
     pub cluster_version: Option<(Timestamp, String)>,
+    /// Whether it serves its profiler, as it last told; `None` before that.
+    pub profiler: Option<ProfilerAnswer>,
     /// What its last scrapes amount to.
     pub figures: Option<Arc<Figures>>,
     /// When the certificate that it showed last expires.
@@ -138,6 +140,7 @@ impl MemberSweep {
             scrape: None,
             failed_scrapes: 0,
             cluster_version: None,
+            profiler: None,
             figures: None,
             certificate_expires_at: None,
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::metrics::figures::Figures;
 use crate::probe::{Question, Reply};
-use crate::scrape::Scrape;
+use crate::scrape::{ProfilerAnswer, Scrape};
 use crate::skew::ClockReading;
 use crate::sweep::{Call, MemberSweep, Observed};
 
@@ -31,6 +31,8 @@ pub(crate) struct Target {
     failed_scrapes: u32,
     /// The version of the cluster as it told it last, and when.
     cluster_version: Option<(Timestamp, String)>,
+    /// Whether it serves its profiler, as it last told.
+    pub(crate) profiler: Option<ProfilerAnswer>,
     status: Slot<Status>,
     local_members: Slot<MemberList>,
     members: Slot<MemberList>,
@@ -77,6 +79,7 @@ impl Target {
             figures: None,
             failed_scrapes: 0,
             cluster_version: None,
+            profiler: None,
             status: Slot::new(),
             local_members: Slot::new(),
             members: Slot::new(),
@@ -110,10 +113,13 @@ impl Target {
             Reply::SerializableRead(call) => self.serializable_read.put(call),
             Reply::LinearizableRead(call) => self.linearizable_read.put(call),
             Reply::Write(call) => self.write.put(call),
-            Reply::Version(answer) => {
-                self.clock.extend(answer.clock);
-                if let Some(version) = answer.cluster_version {
-                    self.cluster_version = Some((answer.at, version));
+            Reply::Aside(aside) => {
+                self.profiler = aside.profiler.or(self.profiler);
+                if let Some(answer) = aside.version {
+                    self.clock.extend(answer.clock);
+                    if let Some(version) = answer.cluster_version {
+                        self.cluster_version = Some((answer.at, version));
+                    }
                 }
             }
             Reply::Scrape(mut scrape) => {
@@ -142,6 +148,7 @@ impl Target {
             scrape: self.scrape.clone(),
             failed_scrapes: self.failed_scrapes,
             cluster_version: self.cluster_version.clone(),
+            profiler: self.profiler,
             figures: self.figures.clone(),
             certificate_expires_at: self
                 .member

@@ -15,8 +15,8 @@ use crate::target::TargetState;
 use crate::writer::RowCommand;
 
 /// So many blocks of a target, of the size that is their index, become one of the next size. Of raw
-/// ones that is an hour and a half, then six hours; of coarser ones 6 days, then 24.
-const MERGE: [i64; 2] = [6, 4];
+/// ones that is an hour, then six; of coarser ones 4 days, then 24.
+const MERGE: [i64; 2] = [4, 6];
 
 const SMALL: i64 = 0;
 pub(crate) const LARGE: i64 = MERGE.len() as i64;

@@ -14,7 +14,7 @@ pub(super) fn detect(window: &Window<'_>) -> Vec<Condition> {
 }
 
 fn condition(member: &MemberView, said: &MemberSweep) -> Option<Condition> {
-    let answer = said.scrape.as_ref()?.profiler.filter(|answer| answer.is_served)?;
+    let answer = said.profiler.filter(|answer| answer.is_served)?;
     let is_public = is_public(said.endpoint.host());
     let severity = if is_public { Severity::Warning } else { Severity::Info };
     let name = &member.name;
