@@ -2,12 +2,14 @@
 # Measures how fast the panels of the etcd mixin's dashboard are answered over a week of three members, and
 # over an hour of a thousand, beside a real Prometheus with the same samples.
 #
-# usage: scripts/bench/history-panels.sh [week|fleet|all [REPEATS]]   all, and 10 repeats, when not given
+# usage: scripts/bench/history-panels.sh [week|fleet|all [REPEATS [MINUTES]]]
+#        all, 10 repeats and 60 minutes when not given
 #
 # Both are made of one recorded day of a real three-member cluster, as history-disk.sh makes it: the week
-# is the day seven times, and the fleet its last hour as if 334 clusters had lived it, of which the
-# series that the panels read are kept. A recording that exists is taken from the file that the
-# environment variable RECORDED names.
+# is the day seven times, and the fleet its last MINUTES as if 334 clusters had lived them, of which the
+# series that the panels read are kept; the panels ask for the last hour of these. With an hour it lies in two
+# blocks for each member, with an hour and a half in four, which is the most there are. A recording that
+# exists is taken from the file that the environment variable RECORDED names.
 # shellcheck source=scripts/bench/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/bench/panels.sh
@@ -17,6 +19,7 @@ what="${1:-all}"
 # Used by panels.sh.
 # shellcheck disable=SC2034
 repeats="${2:-10}"
+minutes="${3:-60}"
 case "$what" in week | fleet | all) ;; *) fail "knows week, fleet and all, not $what" ;; esac
 find_prometheus
 build_monitor
@@ -30,11 +33,11 @@ week() {
   for day in 6 5 4 3 2 1 0; do earlier "$((day * 86400))"; done
 }
 
-# The last hour of the recorded cluster, once for each of 334 names, scrape by scrape.
+# The last minutes of the recorded cluster, once for each of 334 names, scrape by scrape.
 fleet() {
   local names
   names="$(printf '%s\n' "${queries[@]}" | grep -oE '\b(etcd|grpc|process)_[a-z_]+' | sort -u | tr '\n' ' ')"
-  awk -v from="$((end - 3600))" -v names="$names" '
+  awk -v from="$((end - minutes * 60))" -v names="$names" '
     BEGIN { split(names, list, " "); for (i in list) wanted[list[i]] = 1 }
     # A scrape of a member has been read: as many members of other clusters had the same.
     function tell(    c, i, line) {
@@ -104,5 +107,5 @@ blocks() {
 }
 
 [ "$what" = fleet ] || side_by_side week $((7 * 86400)) "dashboard panels over 7 d of 3 members"
-[ "$what" = week ] || side_by_side fleet 3600 "dashboard panels over 1 h of 1,002 members"
+[ "$what" = week ] || side_by_side fleet 3600 "dashboard panels over 1 h of 1,002 members with $minutes min"
 conclude

@@ -25,15 +25,16 @@ impl Verdict {
 
 /// Whether a sum of calls, as dashboards make it, would be nothing instead of 0 without this series:
 /// streams that are open are those that began less those that ended, and errors are of codes that
-/// few calls end with. Some 35 series.
+/// few calls end with. Some 35 series. The labels stand in the order of their names, as Prometheus' client
+/// library writes them.
 fn is_base(series: &str) -> bool {
-    let is_stream = || series.contains(r#"grpc_type="bidi_stream""#);
-    match series.strip_prefix("grpc_server_handled_total{grpc_code=\"") {
-        Some(rest) => {
-            rest.contains(r#"grpc_method="Range""#) || (rest.starts_with("OK\"") && is_stream())
-        }
-        None => series.starts_with("grpc_server_started_total{") && is_stream(),
-    }
+    let is_stream = || series.ends_with(r#",grpc_type="bidi_stream"}"#);
+    let Some(rest) = series.strip_prefix("grpc_server_handled_total{grpc_code=\"") else {
+        return series.starts_with("grpc_server_started_total{") && is_stream();
+    };
+    rest.split_once('"').is_some_and(|(code, rest)| {
+        rest.starts_with(r#",grpc_method="Range","#) || (code == "OK" && is_stream())
+    })
 }
 
 /// The choice of metrics that the configuration makes.
