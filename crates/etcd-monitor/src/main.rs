@@ -1,5 +1,6 @@
 //! The etcd-monitor program: parse, configure, watch, serve, stop.
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use etcd_monitor::cli::{self, Cli, commands, exit_code};
@@ -43,7 +44,11 @@ fn main() -> ExitCode {
 }
 
 fn watch(cli: Cli) -> Result<(), Error> {
+    // One for two processors: what takes long has threads of its own, and of workers that are mostly idle each
+    // wakes another one to take the next task, which costs more than the task.
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
         .enable_all()
         .build()
         .map_err(|error| Error::System("start the runtime", error))?;
