@@ -8,7 +8,7 @@
 # Both are made of one recorded day of a real three-member cluster, as history-disk.sh makes it: the week
 # is the day seven times, and the fleet its last MINUTES as if 334 clusters had lived them, of which the
 # series that the panels read are kept; the panels ask for the last hour of these. With an hour it lies in two
-# blocks for each member, with an hour and a half in four, which is the most there are. A recording that
+# blocks for each member, with an hour and a half in four, the most that an hour lies in. A recording that
 # exists is taken from the file that the environment variable RECORDED names.
 # shellcheck source=scripts/bench/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

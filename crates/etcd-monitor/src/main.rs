@@ -44,8 +44,8 @@ fn main() -> ExitCode {
 }
 
 fn watch(cli: Cli) -> Result<(), Error> {
-    // One for two processors: what takes long has threads of its own, and of workers that are mostly idle each
-    // wakes another one to take the next task, which costs more than the task.
+    // One for two processors: queries and writing have threads of their own, and of workers that are mostly
+    // idle each wakes another one to take the next task, which costs more than the task.
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)

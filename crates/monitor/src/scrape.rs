@@ -19,7 +19,7 @@ use crate::skew::ClockReading;
 /// The profiler is asked for this seldom: a flag does not change without a restart.
 const PROFILER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// For what a member has at hand, or will not answer soon.
+/// For each answer but the page: a member has it at hand, or will not give it soon.
 const MAX_ANSWER_WAIT: Duration = Duration::from_secs(2);
 
 /// The other answers are a line of JSON.
@@ -56,7 +56,7 @@ impl Scrape {
 
 /// What is asked for apart from the page, so that the page waits for none of it: a member whose disk
 /// stalls serves its page at once, and may think about anything else for many seconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Aside {
     /// `/version`; `None` when it did not answer soon.
     pub version: Option<VersionAnswer>,
