@@ -10,6 +10,7 @@ mod alerts;
 pub mod benchmarks;
 mod changes;
 mod config;
+mod connections;
 mod http_stats;
 mod middleware;
 mod problem;
@@ -79,12 +80,7 @@ impl Server {
         let is_local = self.local_addr.ip().is_loopback();
         let shared = Shared::new(state, &self.config.query, is_local, stop.clone());
         let router = routes::router(&self.config, shared);
-        let served = axum::serve(self.listener, router)
-            .with_graceful_shutdown(async move { stop.cancelled().await })
-            .await;
-        if let Err(error) = served {
-            tracing::error!(%error, "serving ended");
-        }
+        connections::serve(self.listener, router, stop).await;
     }
 }
 
