@@ -23,7 +23,8 @@ finish() {
 }
 trap finish EXIT
 
-fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() { say "$*"; exit 1; }
 
 [ -r /proc/self/stat ] || fail "measures through /proc, which is Linux's"
 for tool in curl jq; do command -v "$tool" >/dev/null || fail "needs $tool; ./test.sh installs it"; done
@@ -39,7 +40,11 @@ build_example() {
   [ -n "${ETCD_MONITOR_EXAMPLES:-}" ] || build_release --package testbed --example "$1"
 }
 
-build_release() { cargo build --quiet --locked --release --manifest-path "$root/Cargo.toml" "$@"; }
+build_release() {
+  say "builds ${*//--/} for release, which takes minutes where it was not built before; or set ETCD_MONITOR_BINARY" \
+    "and ETCD_MONITOR_EXAMPLES"
+  cargo build --quiet --locked --release --manifest-path "$root/Cargo.toml" "$@"
+}
 
 # Runs a command in the background with its output in $work/NAME.out and .err; sets $pid.
 start() {

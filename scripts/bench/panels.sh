@@ -34,6 +34,7 @@ find_recording() {
   recorded="${RECORDED:-$work/day.om}"
   if ! [ -s "$recorded" ]; then
     build_example record
+    say "records $1 scrapes, which takes $(($1 * $2 / 60000)) minutes; or set RECORDED to a file that has them"
     "$examples/record" "$("$root/scripts/etcd/get.sh" --any)" "$1" "$2" >"$recorded"
   fi
   end="$(tail -n 2 "$recorded" | awk 'NR == 1 { print $NF }')"

@@ -109,7 +109,9 @@ impl Scraper {
     /// Asks for what is not on the page; `profiler` is what the member last told of that.
     pub async fn aside(self, member: Member, profiler: Option<ProfilerAnswer>) -> Aside {
         let now = self.clock.now();
-        let is_due = profiler.is_none_or(|last| now.duration_since(last.at) >= PROFILER_EVERY);
+        // Also after a clock was set back.
+        let age = |last: ProfilerAnswer| now.duration_since(last.at).abs();
+        let is_due = profiler.is_none_or(|last| age(last) >= PROFILER_EVERY);
         Aside {
             version: self.version(&member).await,
             profiler: if is_due { self.profiler(&member).await } else { None },
@@ -219,6 +221,8 @@ fn parse_for(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use etcd::{ClientConfig, Connector, Scheme};
     use model::clock::SystemClock;
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -246,6 +250,61 @@ mod tests {
         }
     }
 
+    /// Answers everything alike; returns the address, and what was asked for.
+    async fn serve_anything() -> (Endpoint, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let mut client = BufReader::new(client);
+                let mut request = String::new();
+                client.read_line(&mut request).await.unwrap();
+                log.lock().unwrap().push(request.split(' ').nth(1).unwrap().to_owned());
+                let answer =
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\netcd";
+                client.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (Endpoint::new(Scheme::Http, "127.0.0.1", port), asked)
+    }
+
+    fn scraper() -> Scraper {
+        Scraper {
+            clock: Arc::new(SystemClock),
+            deadline: Duration::from_mins(1),
+            metrics_url: None,
+            permits: Arc::new(Semaphore::new(1)),
+            sink: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_profiler_is_asked_for_once_an_hour() {
+        let (endpoint, asked) = serve_anything().await;
+        let connector = Connector::new(ClientConfig::default()).unwrap();
+        let member = connector.member(endpoint);
+        let profiler = scraper().aside(member.clone(), None).await.profiler.unwrap();
+        assert!(profiler.is_served);
+        let aged = |age: SignedDuration| ProfilerAnswer { at: profiler.at - age, ..profiler };
+        let minute = SignedDuration::from_mins(1);
+        for (last, is_asked) in [
+            (aged(SignedDuration::ZERO), false),
+            (aged(PROFILER_EVERY - minute), false),
+            (aged(PROFILER_EVERY), true),
+            // The clock was set back since.
+            (aged(-PROFILER_EVERY - minute), true),
+        ] {
+            asked.lock().unwrap().clear();
+            let found = scraper().aside(member.clone(), Some(last)).await.profiler;
+            assert_eq!(found.is_some(), is_asked, "{last:?}");
+            let both = ["/version", "/debug/pprof/cmdline"];
+            let expected = if is_asked { &both[..] } else { &both[..1] };
+            assert_eq!(*asked.lock().unwrap(), expected, "{last:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_page_waits_for_no_other_answer_and_those_for_two_seconds_each() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -253,13 +312,7 @@ mod tests {
         let server = tokio::spawn(serve_only_metrics(listener));
         let connector = Connector::new(ClientConfig::default()).unwrap();
         let member = connector.member(Endpoint::new(Scheme::Http, "127.0.0.1", port));
-        let scraper = Scraper {
-            clock: Arc::new(SystemClock),
-            deadline: Duration::from_mins(1),
-            metrics_url: None,
-            permits: Arc::new(Semaphore::new(1)),
-            sink: None,
-        };
+        let scraper = scraper();
         let of = ScrapedMember {
             cluster: "c".into(),
             labels: [].into(),
