@@ -6,7 +6,8 @@
 
 use model::series::STALE_NAN_BITS;
 use pco::ChunkConfig;
-use pco::standalone::{simple_compress, simple_decompress};
+use pco::data_types::Number;
+use pco::standalone::{simple_compress, simple_decompress_into};
 
 use crate::ABSENT;
 use crate::bytes;
@@ -140,14 +141,22 @@ fn values(codec: u8, input: &[u8], count: usize) -> Option<Vec<u64>> {
         EMPTY => Vec::new(),
         CONSTANT => vec![u64::from_le_bytes(input.try_into().ok()?); count],
         INTEGERS => {
-            let integers = simple_decompress::<i64>(input).ok()?;
+            let integers = unpacked::<i64>(input, count)?;
             integers.into_iter().map(|whole| (whole as f64).to_bits()).collect()
         }
-        FLOATS => simple_decompress::<f64>(input).ok()?.into_iter().map(f64::to_bits).collect(),
+        FLOATS => unpacked::<f64>(input, count)?.into_iter().map(f64::to_bits).collect(),
         PLAIN => input.as_chunks::<8>().0.iter().map(|raw| u64::from_le_bytes(*raw)).collect(),
         _ => return None,
     };
     (values.len() == count).then_some(values)
+}
+
+/// The `count` numbers that pco packed; `None` when there are fewer or more. How many the bytes themselves
+/// promise is not believed: a few of them can promise gigabytes.
+fn unpacked<T: Number + Default>(input: &[u8], count: usize) -> Option<Vec<T>> {
+    let mut numbers = vec![T::default(); count];
+    let progress = simple_decompress_into(input, &mut numbers).ok()?;
+    (progress.finished && progress.n_processed == count).then_some(numbers)
 }
 
 #[cfg(test)]
@@ -155,6 +164,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_column_of_another_length_is_none() {
+        let (integers, floats) = ((0..600).map(f64::from), (0..600).map(|n| f64::from(n).sqrt()));
+        for column in [integers.collect::<Vec<f64>>(), floats.collect()] {
+            let column: Vec<u64> = column.into_iter().map(f64::to_bits).collect();
+            let mut out = Vec::new();
+            encode(&mut out, &column);
+            assert!(matches!(out[0], INTEGERS | FLOATS), "{}", out[0]);
+            for length in [0, 1, 256, 512, 599, 601, 768, 1_024] {
+                assert_eq!(decode(&out, length), None, "{length}");
+            }
+            assert_eq!(decode(&out, 600), Some(column));
+        }
+    }
 
     fn any_bits() -> impl Strategy<Value = u64> {
         prop_oneof![
