@@ -39,6 +39,12 @@ impl<T: Copy> Known<T> {
         self.fingerprints.push(fingerprint);
         self.ids.push(id);
     }
+
+    /// Gives back what doubling took too much: there are as many of these as members, and they last.
+    fn shrink(&mut self) {
+        self.fingerprints.shrink_to_fit();
+        self.ids.shrink_to_fit();
+    }
 }
 
 impl<T: Copy> Default for ScrapeCache<T> {
@@ -114,6 +120,7 @@ impl<T: Copy> Page<'_, T> {
                     index.remove(fingerprint);
                 }
                 *known = seen;
+                known.shrink();
                 index.into_values().collect()
             }
         }

@@ -137,6 +137,10 @@ impl Target {
         next.clear();
         next.resize(known, ABSENT);
         place(&mut open.slots, next, samples);
+        if open.slots.len() > known {
+            // Seldom but for the first row, and then for as long as the segment lasts.
+            open.slots.shrink_to_fit();
+        }
         mark_stale(&open.last, next);
         open.last.resize(next.len(), ABSENT);
         let mut diff = Vec::new();
