@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 import sys
 import termios
 import time
@@ -19,6 +20,8 @@ steps = json.loads(sys.argv[1])
 ready, go = os.pipe()
 child, terminal = pty.fork()
 if child == 0:
+    # A shell has its background jobs, and whatever they start, ignore it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.read(ready, 1)
     os.execv(sys.argv[2], sys.argv[2:])
 
