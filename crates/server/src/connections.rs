@@ -70,7 +70,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
     use tokio::task::JoinHandle;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
@@ -98,8 +98,10 @@ mod tests {
         has_begun.notified().await;
         let mut idle = TcpStream::connect(address).await.unwrap();
         stop.cancel();
-        // It is read to its end, so it was closed.
-        assert_eq!(idle.read(&mut [0]).await.unwrap_or(0), 0);
+        // At its end, or reset: so it was closed.
+        let end =
+            timeout(Duration::from_secs(20), idle.read(&mut [0])).await.expect("it is closed");
+        assert_eq!(end.unwrap_or(0), 0);
         assert!(TcpStream::connect(address).await.is_err());
         may_go_on.notify_one();
         let mut answer = String::new();
@@ -117,7 +119,8 @@ mod tests {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(sent).await.unwrap();
             let mut answer = String::new();
-            client.read_to_string(&mut answer).await.unwrap();
+            let end = timeout(IDLE * 2, client.read_to_string(&mut answer)).await;
+            end.expect("it is closed").unwrap();
             assert!(!answer.contains("200"), "{answer}");
             assert!(begun.elapsed() >= IDLE, "{:?}", begun.elapsed());
         }

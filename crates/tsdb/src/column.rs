@@ -161,6 +161,7 @@ fn unpacked<T: Number + Default>(input: &[u8], count: usize) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
+    use pco::standalone::FileCompressor;
     use proptest::prelude::*;
 
     use super::*;
@@ -178,6 +179,21 @@ mod tests {
             }
             assert_eq!(decode(&out, 600), Some(column));
         }
+    }
+
+    #[test]
+    fn room_is_made_for_the_numbers_that_are_expected_and_not_for_those_that_are_promised() {
+        let numbers: Vec<f64> = (0..600).map(|n| f64::from(n).sqrt()).collect();
+        let promising = FileCompressor::default().with_n_hint(1 << 20);
+        let mut out = vec![FLOATS];
+        promising.write_header(&mut out).unwrap();
+        let mut chunk = promising.chunk_compressor(&numbers, &ChunkConfig::default()).unwrap();
+        chunk.write(&mut out).unwrap();
+        promising.write_footer(&mut out).unwrap();
+        let column = decode(&out, numbers.len()).expect("a column");
+        assert_eq!(column.len(), numbers.len());
+        // Values are turned into bits where they were unpacked.
+        assert!(column.capacity() < 2 * numbers.len(), "{}", column.capacity());
     }
 
     fn any_bits() -> impl Strategy<Value = u64> {
